@@ -1,0 +1,107 @@
+#include "common/buffer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUFFER_FIRST_BYTES 256
+
+void buffer_done(struct buffer *buffer)
+{
+    free(buffer->data);
+    *buffer = BUFFER_INIT(buffer->maximum);
+}
+
+void buffer_clear(struct buffer *buffer)
+{
+    buffer->length = 0;
+    buffer->failure = ERROR_NONE;
+    if (buffer->data)
+        buffer->data[0] = '\0';
+}
+
+bool buffer_reserve(struct buffer *buffer, size_t length)
+{
+    if (buffer->failure != ERROR_NONE)
+        return false;
+    if (length > buffer->maximum || buffer->length > buffer->maximum - length) {
+        buffer->failure = ERROR_TOO_LARGE;
+        return false;
+    }
+    size_t needed = buffer->length + length + 1;
+    if (needed <= buffer->reserved)
+        return true;
+    size_t reserved = buffer->reserved ? buffer->reserved : BUFFER_FIRST_BYTES;
+    while (reserved < needed)
+        reserved = reserved > buffer->maximum / 2 ? buffer->maximum + 1 : reserved * 2;
+    char *data = realloc(buffer->data, reserved);
+    if (!data) {
+        buffer->failure = ERROR_NO_MEMORY;
+        return false;
+    }
+    buffer->data = data;
+    buffer->reserved = reserved;
+    buffer->data[buffer->length] = '\0';
+    return true;
+}
+
+bool buffer_append(struct buffer *buffer, const void *data, size_t length)
+{
+    if (!buffer_reserve(buffer, length))
+        return false;
+    if (length)
+        memcpy(buffer->data + buffer->length, data, length);
+    buffer->length += length;
+    buffer->data[buffer->length] = '\0';
+    return true;
+}
+
+bool buffer_append_string(struct buffer *buffer, const char *string)
+{
+    return buffer_append(buffer, string, strlen(string));
+}
+
+bool buffer_append_character(struct buffer *buffer, char character)
+{
+    return buffer_append(buffer, &character, 1);
+}
+
+bool buffer_append_format(struct buffer *buffer, const char *format, ...)
+{
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    bool appended = length >= 0 && buffer_reserve(buffer, (size_t) length);
+    if (appended) {
+        vsnprintf(buffer->data + buffer->length, (size_t) length + 1, format, again);
+        buffer->length += (size_t) length;
+    }
+    va_end(again);
+    return appended;
+}
+
+bool buffer_check(const struct buffer *buffer, struct error *error)
+{
+    if (buffer->failure == ERROR_NONE)
+        return true;
+    if (buffer->failure == ERROR_NO_MEMORY)
+        return error_set_no_memory(error);
+    return error_set(error, buffer->failure, "more than %zu bytes", buffer->maximum);
+}
+
+const char *buffer_string(const struct buffer *buffer)
+{
+    return buffer->data ? buffer->data : "";
+}
+
+bool buffer_take(struct buffer *buffer, struct error *error, char **string)
+{
+    if (!buffer_reserve(buffer, 0) || !buffer_check(buffer, error))
+        return buffer_check(buffer, error);
+    *string = buffer->data;
+    buffer->data = NULL;
+    buffer->length = buffer->reserved = 0;
+    return true;
+}

@@ -1,0 +1,44 @@
+/* A byte buffer that grows up to a mandatory maximum and is always terminated by a NUL that is not counted.
+ * The first failure (maximum passed, out of memory) is remembered: a writer may append many times and check
+ * once. Not for: sharing between threads.
+ */
+#pragma once
+
+#include "common/error.h"
+
+#include <stddef.h>
+
+struct buffer {
+    char *data;      /* NULL until the first byte; owned */
+    size_t length;   /* bytes used, without the terminating NUL */
+    size_t reserved; /* bytes allocated */
+    size_t maximum;  /* largest length ever allowed */
+    enum error_code failure;
+};
+
+/* An empty buffer that may hold at most `maximum_bytes`. Needs buffer_done. */
+#define BUFFER_INIT(maximum_bytes) ((struct buffer){.maximum = (maximum_bytes)})
+
+/* Releases the memory; the buffer is empty and usable again. Accepts a zeroed struct. */
+void buffer_done(struct buffer *buffer);
+
+/* Forgets the content and the failure, keeps the memory. */
+void buffer_clear(struct buffer *buffer);
+
+/* Appends; after a failure these do nothing, and return false. */
+bool buffer_append(struct buffer *buffer, const void *data, size_t length);
+bool buffer_append_string(struct buffer *buffer, const char *string);
+bool buffer_append_character(struct buffer *buffer, char character);
+bool buffer_append_format(struct buffer *buffer, const char *format, ...) _printf_(2, 3);
+
+/* Makes room for `length` more bytes without changing the content. */
+bool buffer_reserve(struct buffer *buffer, size_t length);
+
+/* True when nothing failed so far; else sets ERROR_TOO_LARGE or ERROR_NO_MEMORY. */
+bool buffer_check(const struct buffer *buffer, struct error *error) _warn_unused_result_;
+
+/* The content as a C string, "" when empty; valid until the next append. Never NULL. */
+const char *buffer_string(const struct buffer *buffer);
+
+/* Hands the content over as a heap string (free), leaving the buffer empty; fails as buffer_check does. */
+bool buffer_take(struct buffer *buffer, struct error *error, char **string) _warn_unused_result_;

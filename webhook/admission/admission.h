@@ -1,0 +1,57 @@
+/* AdmissionReview v1 in, AdmissionResponse v1 out: the server's own path without the socket, which `review`
+ * and the fuzzers run too. Decides through injection; makes no network call. Source: contract/decisions.md
+ * section 2, shared facts on admission (RFC 6902 patch, base64, uid repeated).
+ */
+#pragma once
+
+#include "common/buffer.h"
+#include "common/error.h"
+#include "webhook/injection/injection.h"
+
+#include <cjson/cJSON.h>
+
+/* Largest AdmissionReview: the API server takes 3 MiB objects, a review can carry two of them and more. */
+#define ADMISSION_BODY_BYTES (7u * 1024 * 1024)
+#define ADMISSION_DEPTH 128
+
+enum admission_endpoint { ADMISSION_MUTATE, ADMISSION_VALIDATE };
+
+/* Finds the annotations of a namespace. `wait` style limits belong to the implementation (500 ms). Fails with
+ * ERROR_UNAVAILABLE when the namespace is not known in time. The caller owns `*annotations` (an object, or
+ * NULL). */
+struct namespace_source {
+    bool (*find)(void *context, const char *name, struct error *error, cJSON **annotations);
+    void *context;
+};
+
+/* What a decision needs; everything outlives the call. */
+struct admission_context {
+    const struct configuration *configuration;
+    const struct namespace_source *namespaces; /* NULL: none known; then a pod that needs one is an error */
+};
+
+/* What happened, for metrics, logs and audit records. Strings are static or live in the struct. */
+struct admission_outcome {
+    enum injection_decision decision;
+    char uid[128];
+    char operation[16]; /* CREATE, ... */
+    char namespace_name[64];
+    char pod_name[254]; /* may be a generateName prefix */
+    char sandbox_id[64];
+    char sandbox_name[64];
+    char user_name[256];
+    bool is_dry_run;
+    const char *reason;    /* first denial's reason, or "Injected", "Unchanged", "Skipped"; static */
+    char patch_sha256[65]; /* "" without a patch */
+    size_t patch_bytes;
+    size_t operation_count;
+    uint64_t injection_ns; /* time of injection_run alone */
+};
+
+/* Handles one request body. Success means an AdmissionReview response was appended to `response` (allowed or
+ * denied). ERROR_INVALID / ERROR_TOO_LARGE: not a usable AdmissionReview v1 (answer 4xx); ERROR_UNAVAILABLE:
+ * the namespace is not known (answer 5xx, the API server then applies the failure policy); ERROR_NO_MEMORY
+ * (5xx). `outcome` is filled as far as known in every case. */
+bool admission_review(const struct admission_context *context, enum admission_endpoint endpoint,
+                      const char *body, size_t length, struct error *error, struct buffer *response,
+                      struct admission_outcome *outcome) _warn_unused_result_;

@@ -1,0 +1,130 @@
+/* The webhook's configuration: what shapes supervised pods, checked once, then read-only.
+ *
+ * One value each for every option of contract/supervised-pod.md H.7 that concerns the pod and for the
+ * webhook's rows of contract/decisions.md section 4. Sources, strongest first: command-line flag, environment
+ * variable, YAML file (kind InjectorConfiguration, injector.openshell.ai/v1alpha1), default.
+ *
+ * Not for: how the server listens (webhook/server), which does not shape pods.
+ */
+#pragma once
+
+#include "common/error.h"
+
+#include <cjson/cJSON.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum topology { TOPOLOGY_COMBINED, TOPOLOGY_SIDECAR };
+enum sideload_method { SIDELOAD_IMAGE_VOLUME, SIDELOAD_INIT_CONTAINER };
+enum supervisor_install { SUPERVISOR_INSTALL_COPY_SELF, SUPERVISOR_INSTALL_CP };
+enum sidecar_kind { SIDECAR_CONTAINER, SIDECAR_NATIVE };
+enum credential { CREDENTIAL_AUTO, CREDENTIAL_SANDBOX_TOKEN, CREDENTIAL_SERVICE_ACCOUNT };
+enum pod_security { POD_SECURITY_BASELINE, POD_SECURITY_NONE };
+
+struct string_list {
+    char **items; /* owned strings */
+    size_t count;
+};
+
+/* A map of strings, sorted by key; keys are unique. */
+struct string_map {
+    char **keys;
+    char **values;
+    size_t count;
+};
+
+/* `resources` for each injected container, as Kubernetes objects; NULL: none. */
+struct injected_resources {
+    cJSON *install;
+    cJSON *network_init;
+    cJSON *network;
+    cJSON *workspace_init;
+};
+
+/* Strings are never NULL: an option that is not set is "". */
+struct configuration {
+    enum topology topology;
+
+    char *supervisor_image;
+    char *supervisor_image_pull_policy; /* "", Always, IfNotPresent, Never */
+    enum sideload_method sideload_method;
+    char *supervisor_binary_path; /* in the supervisor image */
+    char *supervisor_mount_path;  /* in the agent's container */
+    enum supervisor_install supervisor_install;
+
+    enum sidecar_kind sidecar_kind;
+    uint32_t sidecar_proxy_uid; /* 1000..2^32-2 */
+    bool sidecar_binary_aware_network_policy;
+
+    char *gateway_endpoint;
+    enum credential credential;
+    char *client_tls_secret_name;
+    uint32_t service_account_token_seconds; /* 600..86400, clamped */
+
+    char *upstream_proxy_url;
+    char *upstream_no_proxy;
+    char *upstream_proxy_auth_secret_name;
+    char *upstream_proxy_auth_secret_key;
+    bool upstream_proxy_auth_allow_insecure;
+    bool upstream_proxy_connect_by_hostname;
+
+    char *spiffe_workload_api_socket_path;
+
+    uint32_t sandbox_uid; /* 0: from the namespace's annotations, else 1000 */
+    uint32_t sandbox_gid; /* 0: see H.6 */
+    char *ssh_socket_path;
+    char *host_gateway_ip;
+    bool user_namespaces;
+    char *app_armor_profile; /* "", RuntimeDefault, Unconfined, Localhost/<name> */
+    char *seccomp_profile;   /* the same forms */
+    bool telemetry;
+
+    struct injected_resources resources;
+    struct string_map agent_environment;
+    struct string_map pod_labels;
+    struct string_map pod_annotations;
+    struct string_list allowed_images; /* empty: every image */
+    struct string_list allowed_containers;
+    struct string_list allowed_creator_users; /* both creator lists empty: every creator */
+    struct string_list allowed_creator_groups;
+    enum pod_security pod_security;
+    bool allow_service_account_token;
+
+    char digest[65]; /* hex SHA-256 of the canonical JSON of the keys above: replicas compare it */
+};
+
+/* One flag given on a command line, name without dashes. */
+struct configuration_flag {
+    const char *name;
+    const char *value;
+};
+
+/* Where the values come from. */
+struct configuration_sources {
+    const char *file;                       /* path of the YAML file, or NULL */
+    char *const *environment;               /* "NAME=value" entries ended by NULL, or NULL */
+    const struct configuration_flag *flags; /* may be NULL when flag_count is 0 */
+    size_t flag_count;
+};
+
+/* Reads all sources, validates every rule of H.7 and computes the digest. On failure the error names the
+ * source
+ * (`config "injector.yaml" line 12: upstreamProxy.url: ...`, `--proxy-uid: ...`, `OPENSHELL_UPSTREAM_PROXY:
+ * ...`) and nothing is kept. The caller frees `*configuration` with configuration_free. */
+bool configuration_load(const struct configuration_sources *sources, struct error *error,
+                        struct configuration **configuration) _warn_unused_result_;
+
+/* True when `name` (without dashes) is a flag that configuration_load knows, and says whether it takes a
+ * value. */
+bool configuration_is_flag(const char *name, bool *takes_value);
+
+/* Appends the help text of all flags, one line each, for --help. */
+struct buffer;
+void configuration_append_help(struct buffer *buffer);
+
+/* The effective configuration in the file's own form (YAML-able JSON), with every key present, and no secret
+ * in it (the configuration only names Secrets). The caller owns `*document`. */
+bool configuration_to_json(const struct configuration *configuration, struct error *error,
+                           cJSON **document) _warn_unused_result_;
+
+void configuration_free(struct configuration *configuration);
