@@ -14,7 +14,8 @@
 #include <stdbool.h>
 
 #define _warn_unused_result_ __attribute__((warn_unused_result))
-#define _printf_(format, arguments) __attribute__((format(printf, format, arguments)))
+#define _printf_(format_index, arguments_index)                                                              \
+    __attribute__((__format__(__printf__, format_index, arguments_index)))
 
 /* What kind of failure; each program maps these to HTTP statuses, gRPC statuses or exit codes in one place.
  */
