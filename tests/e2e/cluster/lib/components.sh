@@ -152,9 +152,15 @@ wait_until_ready() {
     done
 }
 
+# end_apiserver SIGNAL: an API server waits a minute for its open watches to end by themselves. Tests do not: it is killed
+# after 2 seconds, as a machine that goes down would kill it.
+end_apiserver() {
+    component_end kube-apiserver "$1" 2
+}
+
 # end_control_plane: clients before servers, so that each can say goodbye.
 end_control_plane() {
     component_end kube-controller-manager
-    component_end kube-apiserver
+    end_apiserver TERM
     component_end etcd
 }

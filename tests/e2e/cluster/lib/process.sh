@@ -70,7 +70,6 @@ component_end() {
     if pid=$(component_process "$name"); then
         kill -s "$signal" "$pid" 2>/dev/null || true
         if ! wait_for_end "$name" "$limit_s"; then
-            say "$name did not end within $limit_s s of SIG$signal: killing it"
             kill -s KILL "$pid" 2>/dev/null || true
             wait_for_end "$name" 10 || fail "$name, process $pid, does not end"
         fi

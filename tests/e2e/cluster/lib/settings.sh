@@ -42,6 +42,13 @@ usage_error() {
     exit 2
 }
 
+# seconds_argument OPTION [VALUE...]: prints the value of an option that takes a number of seconds.
+seconds_argument() {
+    [[ ${2:-} =~ ^[1-9][0-9]{0,4}$ ]] || usage_error "$1 needs a number of seconds from 1 to 99999"
+    printf '%s
+' "$2"
+}
+
 # need_program PROGRAM PACKAGE: ends the script when PROGRAM is not installed, naming the Debian package that has it.
 need_program() {
     command -v "$1" >/dev/null || fail "$1 is missing: install the Debian package $2"
