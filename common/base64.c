@@ -1,0 +1,98 @@
+#include "common/base64.h"
+
+#include <b64/cdecode.h>
+#include <b64/cencode.h>
+
+/* libb64 counts groups of four characters and breaks the line after 18 of them; a piece of 17 groups with
+ * the counter set back before it never reaches that. */
+#define ENCODE_PIECE_BYTES ((size_t) 17 * 3)
+
+/* Whole groups, far below the `int` that libb64 counts in. */
+#define DECODE_PIECE_CHARACTERS ((size_t) 1 << 20)
+
+#define GROUP_CHARACTERS 4
+#define GROUP_BYTES 3
+
+bool base64_append(struct buffer *buffer, const void *data, size_t length)
+{
+    size_t encoded = (length + GROUP_BYTES - 1) / GROUP_BYTES * GROUP_CHARACTERS;
+    if (!buffer_reserve(buffer, encoded) || !encoded)
+        return buffer->failure == ERROR_NONE;
+
+    base64_encodestate state;
+    base64_init_encodestate(&state);
+    const char *from = data;
+    char *to = buffer->data + buffer->length;
+    for (size_t left = length; left;) {
+        size_t piece = left < ENCODE_PIECE_BYTES ? left : ENCODE_PIECE_BYTES;
+        state.stepcount = 0;
+        to += base64_encode_block(from, (int) piece, to, &state);
+        from += piece;
+        left -= piece;
+    }
+    /* Ends the text with a line break, which falls on the byte that the buffer keeps for its NUL. */
+    base64_encode_blockend(to, &state);
+    buffer->length += encoded;
+    buffer->data[buffer->length] = '\0';
+    return true;
+}
+
+/* The six bits of a character, or -1. */
+static int value_of(char character)
+{
+    if (character >= 'A' && character <= 'Z')
+        return character - 'A';
+    if (character >= 'a' && character <= 'z')
+        return character - 'a' + 26;
+    if (character >= '0' && character <= '9')
+        return character - '0' + 52;
+    if (character == '+')
+        return 62;
+    return character == '/' ? 63 : -1;
+}
+
+/* libb64 skips what it does not know; so everything is looked at first. */
+static bool check_text(const char *text, size_t length, struct error *error, size_t *padding)
+{
+    if (length % GROUP_CHARACTERS != 0)
+        return error_set(error, ERROR_INVALID, "base64: %zu characters, not a multiple of 4", length);
+    size_t equals = 0;
+    while (equals < 2 && equals < length && text[length - 1 - equals] == '=')
+        equals++;
+    for (size_t i = 0; i < length - equals; i++) {
+        if (value_of(text[i]) < 0)
+            return error_set(error, ERROR_INVALID, "base64: character %zu is not of the alphabet", i + 1);
+    }
+    int unused = equals == 2 ? 0xF : equals == 1 ? 0x3 : 0;
+    if (equals && (value_of(text[length - 1 - equals]) & unused) != 0)
+        return error_set(error, ERROR_INVALID, "base64: character %zu has bits set under the padding",
+                         length - equals);
+    *padding = equals;
+    return true;
+}
+
+bool base64_decode(const char *text, size_t length, struct error *error, struct buffer *buffer)
+{
+    size_t padding;
+    if (!check_text(text, length, error, &padding))
+        return false;
+    size_t decoded = length / GROUP_CHARACTERS * GROUP_BYTES - padding;
+    if (!buffer_reserve(buffer, decoded))
+        return buffer_check(buffer, error);
+    if (!decoded)
+        return true;
+
+    /* The decoder touches one byte past its result: again the one that the buffer keeps for its NUL. */
+    base64_decodestate state;
+    base64_init_decodestate(&state);
+    char *to = buffer->data + buffer->length;
+    for (size_t left = length - padding; left;) {
+        size_t piece = left < DECODE_PIECE_CHARACTERS ? left : DECODE_PIECE_CHARACTERS;
+        to += base64_decode_block(text, (int) piece, to, &state);
+        text += piece;
+        left -= piece;
+    }
+    buffer->length += decoded;
+    buffer->data[buffer->length] = '\0';
+    return true;
+}

@@ -1,0 +1,16 @@
+/* Reading whole small files: configuration, credentials, certificates.
+ *
+ * Not for: streams without an end, and files that need locking.
+ */
+#pragma once
+
+#include "common/error.h"
+
+#include <stddef.h>
+
+/* Reads the file at `path`, of at most `maximum_bytes`; the caller frees `*text`, which is terminated by a
+ * NUL that `*length` does not count (the content may hold NULs itself). Symbolic links are followed, as a
+ * mounted ConfigMap needs. Errors, all naming the path: ERROR_NOT_FOUND, ERROR_PERMISSION_DENIED, ERROR_IO (a
+ * directory too), ERROR_TOO_LARGE, ERROR_NO_MEMORY. */
+bool file_read(const char *path, size_t maximum_bytes, struct error *error, char **text,
+               size_t *length) _warn_unused_result_;

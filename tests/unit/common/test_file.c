@@ -1,0 +1,129 @@
+#include "common/cleanup.h"
+#include "common/file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/test-file-XXXXXX";
+static char path[sizeof folder + 16];
+
+static int make_folder(void **state)
+{
+    (void) state;
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(path, sizeof path, "%s/file", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void) state;
+    unlink(path);
+    return rmdir(folder);
+}
+
+static void write_file(const char *content, size_t length)
+{
+    unlink(path);
+    _cleanup_(fclosep) FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_int_equal(fwrite(content, 1, length, file), length);
+}
+
+static void reads_the_content_and_its_length(void **state)
+{
+    (void) state;
+    struct error error;
+    _cleanup_(freep) char *text = NULL;
+    size_t length;
+    write_file("a\0b\n", 4);
+    assert_true(file_read(path, 100, &error, &text, &length));
+    assert_int_equal(length, 4);
+    assert_memory_equal(text, "a\0b\n", 5);
+}
+
+static void reads_an_empty_file_as_an_empty_string(void **state)
+{
+    (void) state;
+    struct error error;
+    _cleanup_(freep) char *text = NULL;
+    size_t length;
+    write_file("", 0);
+    assert_true(file_read(path, 100, &error, &text, &length));
+    assert_int_equal(length, 0);
+    assert_string_equal(text, "");
+}
+
+static void takes_exactly_the_maximum_and_not_one_more(void **state)
+{
+    (void) state;
+    enum { MAXIMUM = 3 * 4096 };
+    struct error error;
+    char content[MAXIMUM + 1];
+    memset(content, 'x', sizeof content);
+    _cleanup_(freep) char *text = NULL;
+    size_t length;
+    write_file(content, MAXIMUM);
+    assert_true(file_read(path, MAXIMUM, &error, &text, &length));
+    assert_int_equal(length, MAXIMUM);
+    write_file(content, MAXIMUM + 1);
+    _cleanup_(freep) char *second = NULL;
+    assert_false(file_read(path, MAXIMUM, &error, &second, &length));
+    assert_int_equal(error.code, ERROR_TOO_LARGE);
+    assert_non_null(strstr(error.message, path));
+    assert_null(second);
+}
+
+static void says_that_a_file_is_missing(void **state)
+{
+    (void) state;
+    struct error error;
+    char *text;
+    size_t length;
+    unlink(path);
+    assert_false(file_read(path, 100, &error, &text, &length));
+    assert_int_equal(error.code, ERROR_NOT_FOUND);
+    assert_non_null(strstr(error.message, path));
+}
+
+static void refuses_a_folder(void **state)
+{
+    (void) state;
+    struct error error;
+    char *text;
+    size_t length;
+    assert_false(file_read(folder, 100, &error, &text, &length));
+    assert_int_equal(error.code, ERROR_IO);
+}
+
+static void does_not_wait_for_a_writer_of_a_fifo(void **state)
+{
+    (void) state;
+    struct error error;
+    _cleanup_(freep) char *text = NULL;
+    size_t length;
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_true(file_read(path, 100, &error, &text, &length));
+    assert_int_equal(length, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_the_content_and_its_length),
+        cmocka_unit_test(reads_an_empty_file_as_an_empty_string),
+        cmocka_unit_test(takes_exactly_the_maximum_and_not_one_more),
+        cmocka_unit_test(says_that_a_file_is_missing),
+        cmocka_unit_test(refuses_a_folder),
+        cmocka_unit_test(does_not_wait_for_a_writer_of_a_fifo),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
