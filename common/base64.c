@@ -73,7 +73,7 @@ static bool check_text(const char *text, size_t length, struct error *error, siz
 
 bool base64_decode(const char *text, size_t length, struct error *error, struct buffer *buffer)
 {
-    size_t padding;
+    size_t padding = 0;
     if (!check_text(text, length, error, &padding))
         return false;
     size_t decoded = length / GROUP_CHARACTERS * GROUP_BYTES - padding;
