@@ -22,16 +22,17 @@ end_build() {
     fi
 }
 
-# run_go DIRECTORY LABEL TOTAL ARGUMENT...: runs "go ARGUMENT..." in DIRECTORY. Its stdout goes to build.out in the
-# cache; each line of its stderr (a package compiled, a module downloaded) counts as progress towards TOTAL, or towards
-# an unknown end when TOTAL is empty. Ends the script when go fails, showing what it said.
+# run_go DIRECTORY LABEL TOTAL ARGUMENT...: runs "go ARGUMENT..." in DIRECTORY. Its stdout goes to build.out
+# in the cache; each line of its stderr (a package compiled, a module downloaded) counts as progress towards
+# TOTAL, or towards an unknown end when TOTAL is empty. Ends the script when go fails, showing what it said.
 run_go() {
     local directory=$1 label=$2 total=$3 started=$SECONDS report_at=$((SECONDS + 15)) count
     shift 3
     (
         cd "$directory" || exit
         unset GOROOT
-        # A result that is the same on every machine: no C compiler, no settings of the person, no version control.
+        # A result that is the same on every machine: no C compiler, no settings of the person, no version
+        # control.
         export CGO_ENABLED=0 GOFLAGS='' GOWORK=off GOTOOLCHAIN=local
         exec nice "$go" "$@" >"$cache/build.out" 2>"$cache/build.log" </dev/null
     ) &
@@ -41,7 +42,8 @@ run_go() {
         if [[ -t 2 ]] || ((SECONDS >= report_at)); then
             report_at=$((SECONDS + 15))
             count=$(wc -l <"$cache/build.log")
-            printf 'cluster: %s: %d%s, %d s' "$label" "$count" "${total:+ of at most $total}" $((SECONDS - started)) >&2
+            printf 'cluster: %s: %d%s, %d s' \
+                "$label" "$count" "${total:+ of at most $total}" $((SECONDS - started)) >&2
             # On a terminal the line is drawn over itself; in a log it is one of a few.
             if [[ -t 2 ]]; then printf '\r' >&2; else printf '\n' >&2; fi
         fi
@@ -64,18 +66,20 @@ source_digest() {
     ) | sha256sum | cut -d' ' -f1
 }
 
-# build_programs MODULE LINKER_FLAGS PACKAGE...: makes the cache's bin/ hold the program of each PACKAGE of the Go module
-# in directory MODULE; builds only those that are missing or whose source has changed.
+# is_built PROGRAM DIGEST: the cache has PROGRAM, made from the source with this digest.
+is_built() {
+    [[ -x $cache/bin/$1 && $(cat "$cache/bin/$1.source" 2>/dev/null) == "$2" ]]
+}
+
+# build_programs MODULE LINKER_FLAGS PACKAGE...: makes the cache's bin/ hold the program of each PACKAGE of
+# the Go module in directory MODULE; builds only those that are missing or whose source has changed.
 build_programs() {
     local module=$1 linker_flags=$2 package program total outdated=()
     shift 2
     mkdir -p "$cache/bin"
     for package in "$@"; do
         program=${package##*/}
-        if [[ ! -x $cache/bin/$program ]] ||
-            [[ $(cat "$cache/bin/$program.source" 2>/dev/null) != "$(source_digest "$module" "$package" "$linker_flags")" ]]; then
-            outdated+=("$package")
-        fi
+        is_built "$program" "$(source_digest "$module" "$package" "$linker_flags")" || outdated+=("$package")
     done
     ((${#outdated[@]})) || return 0
 
@@ -96,14 +100,14 @@ build_programs() {
     rm -rf "$cache/new"
 }
 
-# build_kubernetes PROGRAM...: programs of the Kubernetes module. They report the release that they are built from:
-# kubectl cannot parse the version of one that reports none.
+# build_kubernetes PROGRAM...: programs of the Kubernetes module. They report the release that they are built
+# from: kubectl cannot parse the version of one that reports none.
 build_kubernetes() {
-    local version=k8s.io/component-base/version major minor rest
-    IFS=. read -r major minor rest <<<"${kubernetes_version#v}"
-    build_programs "$kubernetes_module" \
-        "-s -w -X $version.gitVersion=$kubernetes_version -X $version.gitMajor=$major -X $version.gitMinor=$minor" \
-        "${@/#/./}"
+    local variable=k8s.io/component-base/version.git major minor linker_flags
+    IFS=. read -r major minor _ <<<"${kubernetes_version#v}"
+    linker_flags="-s -w -X ${variable}Version=$kubernetes_version"
+    linker_flags+=" -X ${variable}Major=$major -X ${variable}Minor=$minor"
+    build_programs "$kubernetes_module" "$linker_flags" "${@/#/./}"
 }
 
 # build_control_plane: all that 'up' runs, kubectl too where the machine has none.

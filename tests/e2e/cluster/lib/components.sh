@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 #
-# The components of the cluster: etcd, the API server, the controller manager; their ports and flags, and when they are
-# ready. All listen on loopback alone.
+# The components of the cluster: etcd, the API server, the controller manager; their ports and flags, and when
+# they are ready. All listen on loopback alone.
 #
 # Not for: the node (node.sh).
 
@@ -19,9 +19,9 @@ is_port_free() {
     ! grep -qE "$pattern" /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }
 
-# choose_ports: chooses a free port for each listener and records them. The range lies below the ports that the kernel
-# gives to outgoing connections and below Kubernetes' node ports. The lock of take_lock keeps two scripts from choosing
-# the same.
+# choose_ports: chooses a free port for each listener and records them. The range lies below the ports that
+# the kernel gives to outgoing connections and below Kubernetes' node ports. The lock of take_lock keeps two
+# scripts from choosing the same.
 choose_ports() {
     local ports=() port
     while ((${#ports[@]} < 3)); do
@@ -62,8 +62,9 @@ start_apiserver() {
     local credentials=$state/credentials extra_flags
     read_ports
     mapfile -d '' extra_flags <"$state/apiserver-flags"
-    # advertise-address: nothing reaches the API server by it, since no endpoint is written for it, but without the flag
-    # the API server looks for an address of the machine, and fails where there is only loopback.
+    # advertise-address: nothing reaches the API server by it, since no endpoint is written for it, but
+    # without the flag the API server looks for an address of the machine, and fails where there is only
+    # loopback.
     component_start kube-apiserver "$cache/bin/kube-apiserver" \
         --etcd-servers="http://127.0.0.1:$etcd_port" \
         --bind-address=127.0.0.1 \
@@ -88,8 +89,8 @@ start_apiserver() {
         "${extra_flags[@]}"
 }
 
-# start_controller_manager: without it namespaces never end, no default service account appears, volume claims keep
-# their finalizer and nothing is garbage-collected.
+# start_controller_manager: without it namespaces never end, no default service account appears, volume claims
+# keep their finalizer and nothing is garbage-collected.
 start_controller_manager() {
     local credentials=$state/credentials
     component_start kube-controller-manager "$cache/bin/kube-controller-manager" \
@@ -122,14 +123,15 @@ is_control_plane_running() {
     done
 }
 
-# is_cluster_ready: every component runs and a pod can be created: that takes the default service account, which the
-# controller manager makes.
+# is_cluster_ready: every component runs and a pod can be created: that takes the default service account,
+# which the controller manager makes.
 is_cluster_ready() {
-    is_control_plane_running && is_apiserver_ready && administer get serviceaccount default --namespace default
+    is_control_plane_running && is_apiserver_ready &&
+        administer get serviceaccount default --namespace default
 }
 
-# wait_until_ready CHECK LIMIT_S NAME...: polls CHECK. When one of the components NAME ends, or LIMIT_S seconds pass, it
-# shows their logs and ends the script.
+# wait_until_ready CHECK LIMIT_S NAME...: polls CHECK. When one of the components NAME ends, or LIMIT_S
+# seconds pass, it shows their logs and ends the script.
 wait_until_ready() {
     local check=$1 limit_s=$2 started=$SECONDS report_at=$((SECONDS + 10)) name
     shift 2
@@ -152,8 +154,8 @@ wait_until_ready() {
     done
 }
 
-# end_apiserver SIGNAL: an API server waits a minute for its open watches to end by themselves. Tests do not: it is killed
-# after 2 seconds, as a machine that goes down would kill it.
+# end_apiserver SIGNAL: an API server waits a minute for its open watches to end by themselves. Tests do not:
+# it is killed after 2 seconds, as a machine that goes down would kill it.
 end_apiserver() {
     component_end kube-apiserver "$1" 2
 }

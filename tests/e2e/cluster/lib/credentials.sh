@@ -9,8 +9,8 @@ source "${BASH_SOURCE[0]%/*}/settings.sh"
 # shellcheck source=process.sh source-path=SCRIPTDIR
 source "${BASH_SOURCE[0]%/*}/process.sh"
 
-# Certificates hold from long ago: tests give a program a clock that is days off, and its connection must not fail for
-# that reason.
+# Certificates hold from long ago: tests give a program a clock that is days off, and its connection must not
+# fail for that reason.
 readonly certificates_valid_from=20200101000000Z
 readonly certificates_valid_until=20991231235959Z
 
@@ -43,7 +43,14 @@ subjectKeyIdentifier = hash
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
 extendedKeyUsage = serverAuth
-subjectAltName = IP:127.0.0.1, IP:10.96.0.1, DNS:localhost, DNS:kubernetes, DNS:kubernetes.default, DNS:kubernetes.default.svc
+subjectAltName = @server_names
+[server_names]
+IP.1 = 127.0.0.1
+IP.2 = 10.96.0.1
+DNS.1 = localhost
+DNS.2 = kubernetes
+DNS.3 = kubernetes.default
+DNS.4 = kubernetes.default.svc
 END
     : >issued
 }
@@ -88,8 +95,8 @@ current-context: e2e
 END
 }
 
-# make_certificates: the authority, the API server's certificate and the key that signs service account tokens, in
-# credentials/.
+# make_certificates: the authority, the API server's certificate and the key that signs service account
+# tokens, in credentials/.
 make_certificates() {
     cd "$state/credentials" &&
         write_openssl_configuration &&
@@ -99,8 +106,8 @@ make_certificates() {
         rm ./*.pem issued*
 }
 
-# make_credentials SERVER: an authority (ca.crt), the API server's certificate, the key that signs service account
-# tokens, an administrator's token and one for the controller manager, and a kubeconfig for each.
+# make_credentials SERVER: an authority (ca.crt), the API server's certificate, the key that signs service
+# account tokens, an administrator's token and one for the controller manager, and a kubeconfig for each.
 make_credentials() {
     local server=$1 admin_token controller_manager_token
     mkdir "$state/credentials"

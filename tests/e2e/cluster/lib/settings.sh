@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 #
-# Where the test cluster keeps its things, and how its scripts talk to a person. Sourced by every script of this
-# folder after "set -euo pipefail"; starts nothing and changes no file.
+# Where the test cluster keeps its things, and how its scripts talk to a person. Sourced by every script of
+# this folder after "set -euo pipefail"; starts nothing and changes no file.
 #
 # Not for: anything about processes (process.sh) or Kubernetes components (components.sh).
 
@@ -12,10 +12,13 @@ cluster_directory=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 kubernetes_module=$cluster_directory/kubernetes
 
 # The version is written once, in go.mod; the cache and the version that the binaries report follow it.
-kubernetes_version=$(sed -n 's|^.*[[:space:]]k8s\.io/kubernetes \(v[0-9.]*\)$|\1|p' "$kubernetes_module/go.mod")
+kubernetes_version=$(
+    sed -n 's|^.*[[:space:]]k8s\.io/kubernetes \(v[0-9.]*\)$|\1|p' "$kubernetes_module/go.mod"
+)
 
 # Built binaries: kept between runs, the same for every cluster of this user.
-cache=$(realpath -m -- "${E2E_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/openshell-injector/cluster-$kubernetes_version}")
+user_cache=${XDG_CACHE_HOME:-$HOME/.cache}
+cache=$(realpath -m -- "${E2E_CACHE:-$user_cache/openshell-injector/cluster-$kubernetes_version}")
 
 # One running cluster: data, credentials, logs, process ids. Clusters side by side have a directory each.
 state=$(realpath -m -- "${E2E_STATE:-${XDG_RUNTIME_DIR:-/tmp}/openshell-injector-cluster-$(id -u)}")
@@ -49,7 +52,8 @@ seconds_argument() {
 ' "$2"
 }
 
-# need_program PROGRAM PACKAGE: ends the script when PROGRAM is not installed, naming the Debian package that has it.
+# need_program PROGRAM PACKAGE: ends the script when PROGRAM is not installed, naming the Debian package that
+# has it.
 need_program() {
     command -v "$1" >/dev/null || fail "$1 is missing: install the Debian package $2"
 }
@@ -71,13 +75,14 @@ require_cluster() {
     [[ -e $state_marker ]] || fail "there is no cluster in $state: run $cluster_directory/up first"
 }
 
-# kubectl_program: prints the kubectl to use: the machine's, else the one in the cache; fails when there is none.
+# kubectl_program: prints the kubectl to use: the machine's, else the one in the cache; fails when there is
+# none.
 kubectl_program() {
     command -v kubectl || { [[ -x $cache/bin/kubectl ]] && printf '%s\n' "$cache/bin/kubectl"; }
 }
 
-# take_lock: one script at a time builds into the cache, chooses ports, starts or ends a cluster. Held until the
-# script ends; components must not inherit the descriptor (component_start closes it).
+# take_lock: one script at a time builds into the cache, chooses ports, starts or ends a cluster. Held until
+# the script ends; components must not inherit the descriptor (component_start closes it).
 take_lock() {
     need_program flock util-linux
     mkdir -p "$cache"

@@ -7,8 +7,8 @@
 # shellcheck source=settings.sh source-path=SCRIPTDIR
 source "${BASH_SOURCE[0]%/*}/settings.sh"
 
-# refuse_foreign_directory: ends the script when the state directory holds anything that is not a cluster of ours, or
-# belongs to somebody else: it will be emptied.
+# refuse_foreign_directory: ends the script when the state directory holds anything that is not a cluster of
+# ours, or belongs to somebody else: it will be emptied.
 refuse_foreign_directory() {
     [[ -e $state || -L $state ]] || return 0
     [[ -d $state && ! -L $state ]] || fail "$state is not a directory: choose another with E2E_STATE"
