@@ -29,21 +29,28 @@ static size_t describe_sequence(uint8_t first, uint8_t *second_minimum, uint8_t 
     return 0;
 }
 
-bool utf8_is_valid(const char *text, size_t length)
+size_t utf8_sequence_length(const char *text, size_t length)
 {
     const uint8_t *bytes = (const uint8_t *) text;
+    uint8_t minimum, maximum;
+    size_t sequence = length ? describe_sequence(bytes[0], &minimum, &maximum) : 0;
+    if (sequence > length)
+        return 0;
+    if (sequence > 1 && (bytes[1] < minimum || bytes[1] > maximum))
+        return 0;
+    for (size_t index = 2; index < sequence; index++)
+        if ((bytes[index] & 0xc0) != 0x80)
+            return 0;
+    return sequence;
+}
+
+bool utf8_is_valid(const char *text, size_t length)
+{
     size_t position = 0;
     while (position < length) {
-        uint8_t minimum, maximum;
-        size_t sequence = describe_sequence(bytes[position], &minimum, &maximum);
-        if (sequence == 0 || sequence > length - position)
+        size_t sequence = utf8_sequence_length(text + position, length - position);
+        if (sequence == 0)
             return false;
-        if (sequence > 1 && (bytes[position + 1] < minimum || bytes[position + 1] > maximum))
-            return false;
-        for (size_t index = 2; index < sequence; index++) {
-            if ((bytes[position + index] & 0xc0) != 0x80)
-                return false;
-        }
         position += sequence;
     }
     return true;

@@ -1,0 +1,433 @@
+#include "common/http_worker.h"
+
+#include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+
+/* Large enough for the deepest JSON, small enough that the kernel does not back it with huge pages. */
+#define STACK_BYTES (512u * 1024)
+
+/* While draining, a connection younger than this may be about to bring its first request. */
+#define DRAIN_IDLE_MS 500
+
+/* The two descriptors that wake a worker: libmicrohttpd's and our own. */
+#define WAKE_EVENTS 2
+
+struct http_worker {
+    struct http_worker_options options;
+    struct MHD_Daemon *daemon;
+    pthread_t thread;
+    int wake;  /* eventfd */
+    int epoll; /* over `wake` and the daemon's own epoll descriptor */
+    struct http_connection *first;
+    uint64_t next_scan_ms;
+    uint64_t drain_deadline_ms; /* valid once is_draining */
+    atomic_bool is_draining;
+    bool has_quiesced;
+    bool must_end;
+    unsigned suspended;
+    unsigned cut_off; /* read after the thread has ended */
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+}
+
+static void enter_phase(struct http_connection *connection, enum http_phase phase)
+{
+    const struct http_limits *limits = &connection->worker->options.limits;
+    const unsigned limit_ms[] = {
+        [HTTP_HANDSHAKE] = limits->header_ms,
+        [HTTP_IDLE] = limits->idle_ms,
+        [HTTP_HEADER] = limits->header_ms,
+        [HTTP_REQUEST] = limits->request_ms,
+    };
+    connection->phase = phase;
+    connection->since_ms = now_ms();
+    connection->deadline_ms = connection->since_ms + limit_ms[phase];
+    connection->has_idle_bytes = false;
+}
+
+void http_connection_set_established(struct http_connection *connection)
+{
+    if (connection->phase == HTTP_HANDSHAKE)
+        enter_phase(connection, HTTP_IDLE);
+}
+
+static struct http_connection *connection_new(struct http_worker *worker, struct MHD_Connection *handle)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct http_connection *connection = info ? calloc(1, sizeof *connection) : NULL;
+    if (!connection)
+        return NULL;
+    connection->connection = handle;
+    connection->worker = worker;
+    connection->descriptor = info->connect_fd;
+    connection->next = worker->first;
+    if (worker->first)
+        worker->first->previous = connection;
+    worker->first = connection;
+    enter_phase(connection, worker->options.is_tls ? HTTP_HANDSHAKE : HTTP_IDLE);
+    return connection;
+}
+
+static void connection_free(struct http_connection *connection)
+{
+    if (connection->previous)
+        connection->previous->next = connection->next;
+    else
+        connection->worker->first = connection->next;
+    if (connection->next)
+        connection->next->previous = connection->previous;
+    free(connection);
+}
+
+static void on_opened(struct http_worker *worker, struct MHD_Connection *handle, void **slot)
+{
+    const struct http_service *service = worker->options.service;
+    struct http_connection *connection = connection_new(worker, handle);
+    if (connection && service->opened && !service->opened(worker->options.context, connection)) {
+        connection_free(connection);
+        connection = NULL;
+    }
+    *slot = connection;
+    if (!connection) {
+        /* libmicrohttpd cannot be told to refuse it here; on_request closes what still gets so far. */
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD);
+        if (info)
+            shutdown(info->connect_fd, SHUT_RDWR);
+    }
+}
+
+static void on_connection(void *context, struct MHD_Connection *handle, void **slot,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct http_worker *worker = context;
+    struct http_connection *connection = *slot;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        on_opened(worker, handle, slot);
+    } else if (connection) {
+        if (worker->options.service->closed)
+            worker->options.service->closed(worker->options.context, connection);
+        connection_free(connection);
+        *slot = NULL;
+    }
+}
+
+/* The request line is there. What it returns becomes `*slot` in the calls after it. */
+static void *on_request_line(void *context, const char *uri, struct MHD_Connection *handle)
+{
+    (void) context, (void) uri;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct http_connection *connection = info ? info->socket_context : NULL;
+    if (connection && connection->phase != HTTP_HEADER)
+        enter_phase(connection, HTTP_HEADER);
+    return connection;
+}
+
+static void clear_suspended(struct http_connection *connection)
+{
+    if (connection->is_suspended)
+        connection->worker->suspended--;
+    connection->is_suspended = false;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *handle, const char *path,
+                                  const char *method, const char *version, const char *data, size_t *length,
+                                  void **slot)
+{
+    (void) handle, (void) version;
+    struct http_worker *worker = context;
+    const struct http_service *service = worker->options.service;
+    struct http_connection *connection = *slot;
+    bool goes_on = false;
+    if (!connection)
+        return MHD_NO;
+    clear_suspended(connection);
+    if (!connection->is_begun) {
+        connection->is_begun = true;
+        enter_phase(connection, HTTP_REQUEST);
+        goes_on = service->begin(worker->options.context, connection, method, path);
+    } else if (*length > 0) {
+        goes_on = service->body(worker->options.context, connection, data, *length);
+        *length = 0;
+    } else {
+        goes_on = service->finish(worker->options.context, connection);
+    }
+    return goes_on ? MHD_YES : MHD_NO;
+}
+
+static void on_completed(void *context, struct MHD_Connection *handle, void **slot,
+                         enum MHD_RequestTerminationCode code)
+{
+    (void) handle;
+    struct http_worker *worker = context;
+    struct http_connection *connection = *slot;
+    if (!connection)
+        return;
+    clear_suspended(connection);
+    if (connection->is_begun && worker->options.service->completed)
+        worker->options.service->completed(worker->options.context, connection,
+                                           code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    connection->is_begun = false;
+    enter_phase(connection, HTTP_IDLE);
+}
+
+static void on_message(void *context, const char *format, va_list arguments) _printf_(2, 0);
+static void on_message(void *context, const char *format, va_list arguments)
+{
+    struct http_worker *worker = context;
+    char text[256];
+    vsnprintf(text, sizeof text, format, arguments);
+    text[strcspn(text, "\n")] = '\0';
+    worker->options.service->message(worker->options.context, text);
+}
+
+/* Closing the reading side ends an idle connection without losing a request that is already in the socket's
+ * buffer: it is still read and answered. Shutting both sides ends the connection whatever it does. The
+ * descriptor itself is libmicrohttpd's to close. */
+static void end_connection(struct http_connection *connection, int how)
+{
+    if (connection->is_shut && how == SHUT_RD)
+        return;
+    shutdown(connection->descriptor, how);
+    connection->is_shut = true;
+}
+
+/* Bytes that ever arrived on the connection, as TCP counts them; 0 when unknown. */
+static uint64_t received_bytes(const struct http_connection *connection)
+{
+    struct tcp_info info;
+    socklen_t length = sizeof info;
+    memset(&info, 0, sizeof info);
+    if (getsockopt(connection->descriptor, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+        return 0;
+    return info.tcpi_bytes_received;
+}
+
+/* libmicrohttpd tells of a request when its first line is complete. A client that sends even that line slowly
+ * is noticed here: something arrives while the connection counts as idle. */
+static void watch_idle(struct http_connection *connection)
+{
+    uint64_t bytes = received_bytes(connection);
+    if (!connection->has_idle_bytes) {
+        connection->has_idle_bytes = true;
+        connection->idle_bytes = bytes;
+    } else if (bytes != connection->idle_bytes) {
+        enter_phase(connection, HTTP_HEADER);
+    }
+}
+
+static void scan_connections(struct http_worker *worker)
+{
+    uint64_t now = now_ms();
+    if (now < worker->next_scan_ms)
+        return;
+    worker->next_scan_ms = now + HTTP_TICK_MS;
+    for (struct http_connection *connection = worker->first; connection; connection = connection->next) {
+        if (connection->phase == HTTP_IDLE)
+            watch_idle(connection);
+        if (now >= connection->deadline_ms)
+            end_connection(connection,
+                           connection->phase == HTTP_IDLE && !connection->is_shut ? SHUT_RD : SHUT_RDWR);
+    }
+}
+
+/* True when closing its reading side cuts nothing off: it brought nothing for a while, and nothing waits. */
+static bool is_quiet(const struct http_connection *connection, uint64_t now)
+{
+    int waiting = 0;
+    return connection->phase == HTTP_IDLE && now - connection->since_ms >= DRAIN_IDLE_MS &&
+           ioctl(connection->descriptor, FIONREAD, &waiting) == 0 && waiting == 0;
+}
+
+static void drain_connections(struct http_worker *worker)
+{
+    uint64_t now = now_ms();
+    if (!worker->has_quiesced) {
+        worker->has_quiesced = true;
+        MHD_quiesce_daemon(worker->daemon);
+    }
+    for (struct http_connection *connection = worker->first; connection; connection = connection->next)
+        if (is_quiet(connection, now))
+            end_connection(connection, SHUT_RD);
+    /* libmicrohttpd aborts the process when it is stopped with a suspended connection. */
+    if ((!worker->first || now >= worker->drain_deadline_ms) && worker->suspended == 0)
+        worker->must_end = true;
+}
+
+/* Milliseconds until something must be looked at; -1: for ever. */
+static int wait_limit(struct http_worker *worker)
+{
+    MHD_UNSIGNED_LONG_LONG daemon_ms = 0;
+    int limit_ms = worker->first ? HTTP_TICK_MS : -1;
+    if (MHD_get_timeout(worker->daemon, &daemon_ms) == MHD_YES &&
+        (limit_ms < 0 || daemon_ms < (MHD_UNSIGNED_LONG_LONG) limit_ms))
+        limit_ms = (int) daemon_ms;
+    return limit_ms;
+}
+
+static void wait_for_work(struct http_worker *worker)
+{
+    struct epoll_event events[WAKE_EVENTS];
+    int count = epoll_wait(worker->epoll, events, WAKE_EVENTS, wait_limit(worker));
+    for (int i = 0; i < count; i++) {
+        eventfd_t ignored;
+        if (events[i].data.fd == worker->wake)
+            (void) eventfd_read(worker->wake, &ignored);
+    }
+}
+
+static void *run(void *argument)
+{
+    struct http_worker *worker = argument;
+    while (!worker->must_end) {
+        wait_for_work(worker);
+        MHD_run(worker->daemon);
+        scan_connections(worker);
+        if (atomic_load_explicit(&worker->is_draining, memory_order_acquire))
+            drain_connections(worker);
+    }
+    for (struct http_connection *connection = worker->first; connection; connection = connection->next)
+        worker->cut_off += connection->is_begun;
+    MHD_stop_daemon(worker->daemon);
+    return NULL;
+}
+
+static bool start_daemon(struct http_worker *worker, struct error *error)
+{
+    const struct http_worker_options *options = &worker->options;
+    static const struct MHD_OptionItem no_items[] = {{MHD_OPTION_END, 0, NULL}};
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
+    if (options->is_tls)
+        flags |= MHD_USE_TLS;
+    if (options->service->message)
+        flags |= MHD_USE_ERROR_LOG;
+    struct MHD_OptionItem logger[] = {{MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}};
+    if (options->service->message)
+        logger[0] = (struct MHD_OptionItem){MHD_OPTION_EXTERNAL_LOGGER, (intptr_t) on_message, worker};
+    worker->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, worker, MHD_OPTION_ARRAY, logger, MHD_OPTION_LISTEN_SOCKET,
+        options->listening_descriptor, MHD_OPTION_CONNECTION_LIMIT, options->limits.connections,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->limits.memory_bytes, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, worker, MHD_OPTION_URI_LOG_CALLBACK, on_request_line,
+        worker, MHD_OPTION_NOTIFY_COMPLETED, on_completed, worker, MHD_OPTION_ARRAY,
+        options->items ? options->items : no_items, MHD_OPTION_END);
+    if (!worker->daemon)
+        return error_set(error, ERROR_INTERNAL, "libmicrohttpd refuses to start");
+    return true;
+}
+
+static bool watch(struct http_worker *worker, int descriptor, struct error *error)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = descriptor};
+    if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, descriptor, &event) < 0)
+        return error_set_errno(error, ERROR_IO, errno, "epoll_ctl");
+    return true;
+}
+
+static bool watch_events(struct http_worker *worker, struct error *error)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(worker->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    worker->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    worker->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (!info || worker->wake < 0 || worker->epoll < 0)
+        return error_set_errno(error, ERROR_IO, errno, "cannot make descriptors for an HTTP worker");
+    return watch(worker, worker->wake, error) && watch(worker, info->epoll_fd, error);
+}
+
+static bool start_thread(struct http_worker *worker, struct error *error)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    int failure = pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    if (!failure)
+        failure = pthread_create(&worker->thread, &attributes, run, worker);
+    pthread_attr_destroy(&attributes);
+    if (failure)
+        return error_set_errno(error, ERROR_IO, failure, "cannot start an HTTP worker");
+    pthread_setname_np(worker->thread, worker->options.thread_name);
+    return true;
+}
+
+/* A worker whose thread does not run (any more). */
+static void worker_destroy(struct http_worker *worker)
+{
+    closep(&worker->wake);
+    closep(&worker->epoll);
+    free(worker);
+}
+
+bool http_worker_start(const struct http_worker_options *options, struct error *error,
+                       struct http_worker **result)
+{
+    struct http_worker *worker = calloc(1, sizeof *worker);
+    if (!worker)
+        return error_set_no_memory(error);
+    worker->options = *options;
+    worker->wake = worker->epoll = -1;
+    if (!start_daemon(worker, error)) {
+        worker_destroy(worker);
+        return false;
+    }
+    if (!watch_events(worker, error) || !start_thread(worker, error)) {
+        /* Quiesced, it leaves the listening socket to the caller. */
+        MHD_quiesce_daemon(worker->daemon);
+        MHD_stop_daemon(worker->daemon);
+        worker_destroy(worker);
+        return false;
+    }
+    *result = worker;
+    return true;
+}
+
+static void wake_worker(struct http_worker *worker)
+{
+    (void) eventfd_write(worker->wake, 1);
+}
+
+void http_worker_drain(struct http_worker *worker, unsigned timeout_ms)
+{
+    worker->drain_deadline_ms = now_ms() + timeout_ms;
+    atomic_store_explicit(&worker->is_draining, true, memory_order_release);
+    wake_worker(worker);
+}
+
+unsigned http_worker_free(struct http_worker *worker)
+{
+    if (!worker)
+        return 0;
+    if (!atomic_load(&worker->is_draining))
+        http_worker_drain(worker, 0);
+    pthread_join(worker->thread, NULL);
+    unsigned cut_off = worker->cut_off;
+    worker_destroy(worker);
+    return cut_off;
+}
+
+void http_connection_suspend(struct http_connection *connection)
+{
+    connection->is_suspended = true;
+    connection->worker->suspended++;
+    MHD_suspend_connection(connection->connection);
+}
+
+void http_connection_resume(struct http_connection *connection)
+{
+    MHD_resume_connection(connection->connection);
+    wake_worker(connection->worker);
+}
