@@ -22,8 +22,7 @@ enum injection_decision {
 const char *injection_decision_name(enum injection_decision decision);
 
 struct injection_request {
-    const cJSON *pod;                   /* a v1 Pod, parsed by json_parse; not changed */
-    const char *namespace_name;         /* of the request; NULL: the pod's own, else "default" */
+    cJSON *pod; /* a v1 Pod, parsed by json_parse; edited in place when it is injected, else unchanged */
     const cJSON *namespace_annotations; /* object of strings; NULL: none (callers look it up beforehand, when
                                            injection_needs_namespace says so) */
     const char *user_name;              /* the creator, for allowedCreators; NULL: not known, not checked */
@@ -33,11 +32,11 @@ struct injection_request {
 
 /* One operation of the patch (RFC 6902) with its reason. */
 struct injection_operation {
-    const char *verb; /* "add", "replace", "remove", "move"; static */
-    char *path;       /* RFC 6901 pointer; owned */
-    char *from;       /* move only; owned */
-    cJSON *value;     /* add and replace; owned */
-    char *reason;     /* one sentence for auditors; owned */
+    const char *verb;   /* "add", "replace", "remove", "move"; static */
+    char *path;         /* RFC 6901 pointer; owned */
+    char *from;         /* move only, else NULL; owned */
+    char *value;        /* add and replace: compact JSON text, else NULL; owned */
+    const char *reason; /* one sentence for auditors; static */
 };
 
 struct injection_result {
@@ -45,10 +44,8 @@ struct injection_result {
     struct injection_operation *operations;
     size_t operation_count;
     struct denial_list denials; /* decision denied: at least one */
-    char **warnings;            /* for the user who creates the pod; owned strings */
-    size_t warning_count;
-    cJSON *pod;              /* the pod after the patch; NULL when skipped or denied */
-    const char *skip_reason; /* skipped: why; static, else NULL */
+    const char *warning;        /* for the user who creates the pod; static, else NULL */
+    const char *skip_reason;    /* skipped: why; static, else NULL */
 };
 
 /* True when the decision depends on the annotations of the pod's namespace (no sandbox.uid configured and the

@@ -1,0 +1,12 @@
+/* Paths in a container, compared as the kubelet would mount them: `.`, `..`, doubled and trailing slashes are
+ * resolved as text, and /var/run counts as /run, which it links to in nearly every image (decisions section
+ * 2).
+ */
+#pragma once
+
+#include "common/error.h"
+
+/* One path equals, contains or lies under the other. Paths past MOUNT_PATH_BYTES overlap with everything, so
+ * that a rule that asks fails closed. */
+#define MOUNT_PATH_BYTES 4096
+bool mount_paths_overlap(const char *left, const char *right);
