@@ -68,6 +68,7 @@ struct kubernetes_answer {
     char reason[64];        /* Status.reason, such as "AlreadyExists"; "" when there was none */
     bool has_causes;        /* Status.details.causes was there: validation, not a patch that does not apply */
     unsigned retry_after_s; /* Retry-After; 0: none */
+    bool was_sent;          /* the server may have acted; false: no connection came about */
     unsigned attempts;
 };
 

@@ -40,7 +40,7 @@ struct kubernetes_target {
 
 /* Appends the path, for example /apis/coordination.k8s.io/v1/namespaces/openshell/leases/injector. Every part
  * is percent-encoded; a part that is empty, "." or ".." is ERROR_INVALID (it would change what the path
- * means), a namespace for a resource that has none too. Errors of the buffer show in buffer_check. */
+ * means), a namespace for a resource that has none too. Fails with the errors of the buffer as well. */
 bool kubernetes_target_append_path(const struct kubernetes_target *target, struct error *error,
                                    struct buffer *path) _warn_unused_result_;
 
