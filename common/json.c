@@ -118,6 +118,27 @@ bool json_print(const cJSON *value, bool indented, struct error *error, char **t
     return true;
 }
 
+bool json_append_string(struct buffer *buffer, const char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+    buffer_append_character(buffer, '"');
+    const char *plain = text;
+    for (const char *at = text; *at; at++) {
+        unsigned char byte = (unsigned char) *at;
+        if (byte >= 0x20 && byte != '"' && byte != '\\')
+            continue;
+        buffer_append(buffer, plain, (size_t) (at - plain));
+        plain = at + 1;
+        if (byte >= 0x20)
+            buffer_append(buffer, (const char[]){'\\', (char) byte}, 2);
+        else
+            buffer_append(buffer, (const char[]){'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15]},
+                          6);
+    }
+    buffer_append_string(buffer, plain);
+    return buffer_append_character(buffer, '"');
+}
+
 bool json_get_integer(const cJSON *value, int64_t *integer)
 {
     if (cJSON_IsNumber(value)) {

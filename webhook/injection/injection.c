@@ -129,28 +129,6 @@ void injection_result_done(struct injection_result *result)
     *result = (struct injection_result){.decision = INJECTION_SKIPPED};
 }
 
-/* A JSON string; pointers hold bytes of the pod's own keys, so they are escaped in full. */
-static bool append_string(struct buffer *buffer, const char *text)
-{
-    static const char digits[] = "0123456789abcdef";
-    buffer_append_character(buffer, '"');
-    const char *plain = text;
-    for (const char *at = text; *at; at++) {
-        unsigned char byte = (unsigned char) *at;
-        if (byte >= 0x20 && byte != '"' && byte != '\\')
-            continue;
-        buffer_append(buffer, plain, (size_t) (at - plain));
-        plain = at + 1;
-        if (byte >= 0x20)
-            buffer_append(buffer, (const char[]){'\\', (char) byte}, 2);
-        else
-            buffer_append(buffer, (const char[]){'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15]},
-                          6);
-    }
-    buffer_append_string(buffer, plain);
-    return buffer_append_character(buffer, '"');
-}
-
 bool injection_append_patch(const struct injection_result *result, struct buffer *buffer, struct error *error)
 {
     buffer_append_character(buffer, '[');
@@ -161,10 +139,10 @@ bool injection_append_patch(const struct injection_result *result, struct buffer
         buffer_append_string(buffer, "\"");
         if (operation->from) {
             buffer_append_string(buffer, ",\"from\":");
-            append_string(buffer, operation->from);
+            json_append_string(buffer, operation->from);
         }
         buffer_append_string(buffer, ",\"path\":");
-        append_string(buffer, operation->path);
+        json_append_string(buffer, operation->path);
         if (operation->value) {
             buffer_append_string(buffer, ",\"value\":");
             buffer_append_string(buffer, operation->value);
