@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Holds tests/e2e/cluster to its promises: a working API server, clusters side by side, nothing left behind.
 
-Run it as it is: tests/e2e/test_cluster.py. It starts clusters of its own, in a temporary directory; the first run
-on a machine builds Kubernetes, which takes minutes.
+Run it as it is: tests/e2e/test_cluster.py. It starts clusters of its own, in a temporary directory; the first
+run on a machine builds Kubernetes, which takes minutes.
 """
 
 import json
@@ -15,61 +15,10 @@ import tempfile
 import time
 import unittest
 
-SCRIPTS = pathlib.Path(__file__).resolve().parent / "cluster"
-COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager")
+from kubernetes_cluster import TIME_LIMIT_S, Cluster
+
 LOOPBACK = "0100007F"
 LISTENING = "0A"
-# Longer than the first build on a slow machine.
-TIME_LIMIT_S = 1800
-
-
-class Cluster:
-    """One state directory and the scripts that act on it."""
-
-    def __init__(self, state):
-        self.state = pathlib.Path(state)
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("E2E_")}
-        self.environment["E2E_STATE"] = str(self.state)
-        if "E2E_CACHE" in os.environ:
-            self.environment["E2E_CACHE"] = os.environ["E2E_CACHE"]
-
-    def command(self, script, *arguments):
-        return [str(SCRIPTS / script), *map(str, arguments)]
-
-    def run(self, script, *arguments, **environment):
-        """Runs a script to its end and returns the result, whatever it is. A pipe that a component kept open
-        would make this hang, which the time limit turns into a failure."""
-        return subprocess.run(self.command(script, *arguments), env={**self.environment, **environment},
-                              timeout=TIME_LIMIT_S, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-
-    def succeed(self, script, *arguments, **environment):
-        result = self.run(script, *arguments, **environment)
-        if result.returncode != 0:
-            raise AssertionError(
-                f"{script} {arguments}: status {result.returncode}\n{result.stdout}\n{result.stderr}")
-        return result.stdout
-
-    def kubectl(self, *arguments):
-        return self.succeed("kubectl", *arguments)
-
-    def process(self, component):
-        return int((self.state / "run" / component).read_text().split()[0])
-
-    def processes(self):
-        return {component: self.process(component) for component in COMPONENTS}
-
-    def leftovers(self):
-        """Command lines of running processes that mention the state directory: every component's does. Zombies
-        have no command line."""
-        found = []
-        for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            if f"{self.state}/" in line:
-                found.append(line)
-        return found
 
 
 def listening_addresses(pid):
@@ -358,7 +307,8 @@ class LifecycleTest(TemporaryDirectoryTest):
 
     def test_help_and_wrong_arguments(self):
         cluster = self.cluster()
-        for script in ("up", "down", "stop-apiserver", "start-apiserver", "compact", "ensure-go"):
+        for script in ("up", "down", "stop-apiserver", "start-apiserver", "compact", "ensure-go", "node-up",
+                       "node-down", "import-image"):
             self.assertIn("Usage: " + script, cluster.succeed(script, "--help"))
             self.assertEqual(cluster.run(script, "--no-such-option").returncode, 2, script)
         for wait in ("0", "-1", "soon", "100000"):

@@ -83,7 +83,7 @@ build_programs() {
     done
     ((${#outdated[@]})) || return 0
 
-    go=$("$cluster_directory/ensure-go")
+    go=$("$cluster_directory/ensure-go" "$(sed -n 's/^go //p' "$module/go.mod")")
     say "building ${outdated[*]##*/} into $cache/bin with $("$go" env GOVERSION)"
     run_go "$module" "modules downloaded" "" list -deps "${outdated[@]}"
     total=$(wc -l <"$cache/build.out")

@@ -10,7 +10,7 @@ source "${BASH_SOURCE[0]%/*}/settings.sh"
 # shellcheck source=process.sh source-path=SCRIPTDIR
 source "${BASH_SOURCE[0]%/*}/process.sh"
 
-readonly control_plane=(etcd kube-apiserver kube-controller-manager)
+control_plane=(etcd kube-apiserver kube-controller-manager)
 
 # is_port_free PORT: no TCP socket of this machine uses PORT, listening or not.
 is_port_free() {
@@ -69,7 +69,7 @@ start_apiserver() {
         --etcd-servers="http://127.0.0.1:$etcd_port" \
         --bind-address=127.0.0.1 \
         --secure-port="$apiserver_port" \
-        --advertise-address=192.0.2.1 \
+        --advertise-address=198.51.100.1 \
         --endpoint-reconciler-type=none \
         --service-cluster-ip-range=10.96.0.0/16 \
         --cert-dir="$credentials" \
@@ -84,6 +84,8 @@ start_apiserver() {
         --allow-privileged=true \
         --enable-aggregator-routing=true \
         --kubelet-preferred-address-types=InternalIP \
+        --kubelet-client-certificate="$credentials/kubelet-client.crt" \
+        --kubelet-client-key="$credentials/kubelet-client.key" \
         --feature-gates=ImageVolume=true \
         --profiling=false \
         "${extra_flags[@]}"

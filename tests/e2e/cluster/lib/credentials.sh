@@ -11,8 +11,8 @@ source "${BASH_SOURCE[0]%/*}/process.sh"
 
 # Certificates hold from long ago: tests give a program a clock that is days off, and its connection must not
 # fail for that reason.
-readonly certificates_valid_from=20200101000000Z
-readonly certificates_valid_until=20991231235959Z
+certificates_valid_from=20200101000000Z
+certificates_valid_until=20991231235959Z
 
 # write_openssl_configuration: settings for "openssl ca", the one command here that takes a start date.
 write_openssl_configuration() {
@@ -44,6 +44,10 @@ basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
 extendedKeyUsage = serverAuth
 subjectAltName = @server_names
+[client]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = clientAuth
 [server_names]
 IP.1 = 127.0.0.1
 IP.2 = 10.96.0.1
@@ -95,34 +99,36 @@ current-context: e2e
 END
 }
 
-# make_certificates: the authority, the API server's certificate and the key that signs service account
-# tokens, in credentials/.
+# make_certificates: the authority, the API server's certificate, the one it shows to kubelets and the key
+# that signs service account tokens, in credentials/.
 make_certificates() {
     cd "$state/credentials" &&
         write_openssl_configuration &&
         issue_certificate ca "/CN=e2e-cluster authority" authority -selfsign -keyfile ca.key &&
         issue_certificate apiserver /CN=kube-apiserver server &&
+        issue_certificate kubelet-client /CN=kube-apiserver client &&
         openssl genrsa -out service-account.key 2048 &&
         rm ./*.pem issued*
 }
 
-# make_credentials SERVER: an authority (ca.crt), the API server's certificate, the key that signs service
-# account tokens, an administrator's token and one for the controller manager, and a kubeconfig for each.
+# make_credentials SERVER: certificates, and a token and a kubeconfig for the administrator and each
+# component.
 make_credentials() {
-    local server=$1 admin_token controller_manager_token
+    local server=$1 component token
     mkdir "$state/credentials"
     if ! (make_certificates) >"$state/log/credentials.log" 2>&1; then
         show_component_logs credentials
         fail "openssl could not make the cluster's certificates"
     fi
 
-    admin_token=$(new_token)
-    controller_manager_token=$(new_token)
-    cat >"$state/credentials/tokens.csv" <<END
-$admin_token,e2e-admin,e2e-admin,system:masters
-$controller_manager_token,system:kube-controller-manager,system:kube-controller-manager,system:masters
-END
-    write_kubeconfig "$kubeconfig" "$server" e2e-admin "$admin_token"
-    write_kubeconfig "$state/credentials/controller-manager.kubeconfig" "$server" \
-        system:kube-controller-manager "$controller_manager_token"
+    token=$(new_token)
+    printf '%s,e2e-admin,e2e-admin,system:masters\n' "$token" >"$state/credentials/tokens.csv"
+    write_kubeconfig "$kubeconfig" "$server" e2e-admin "$token"
+    # The API server reads its tokens once: the node's are there from the start.
+    for component in controller-manager scheduler kubelet; do
+        token=$(new_token)
+        printf '%s,system:%s,system:%s,system:masters\n' "$token" "$component" "$component" \
+            >>"$state/credentials/tokens.csv"
+        write_kubeconfig "$state/credentials/$component.kubeconfig" "$server" "system:$component" "$token"
+    done
 }

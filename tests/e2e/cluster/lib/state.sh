@@ -21,7 +21,7 @@ refuse_foreign_directory() {
 # make_state_directory: an empty one, for a new cluster.
 make_state_directory() {
     refuse_foreign_directory
-    rm -rf -- "$state"
+    rm -rf --one-file-system -- "$state"
     mkdir -p -- "$(dirname "$state")"
     mkdir -m 700 -- "$state"
     : >"$state_marker"
@@ -32,8 +32,9 @@ make_state_directory() {
 remove_state_directory() {
     [[ -e $state_marker ]] || return 0
     if [[ -n ${1:-} ]]; then
-        find "$state" -mindepth 1 -maxdepth 1 ! -name log ! -path "$state_marker" -exec rm -rf -- {} +
+        find "$state" -mindepth 1 -maxdepth 1 ! -name log ! -path "$state_marker" \
+            -exec rm -rf --one-file-system -- {} +
     else
-        rm -rf -- "$state"
+        rm -rf --one-file-system -- "$state"
     fi
 }
