@@ -33,18 +33,24 @@ static bool read_to_end(int descriptor, const char *path, struct buffer *buffer,
     }
 }
 
+bool file_read_descriptor(int descriptor, const char *name, size_t maximum_bytes, struct error *error,
+                          char **text, size_t *length)
+{
+    _cleanup_(buffer_done) struct buffer buffer = BUFFER_INIT(maximum_bytes);
+    if (!read_to_end(descriptor, name, &buffer, error))
+        return false;
+    size_t content_length = buffer.length;
+    if (!buffer_take(&buffer, error, text))
+        return error_prefix(error, "\"%s\"", name);
+    *length = content_length;
+    return true;
+}
+
 bool file_read(const char *path, size_t maximum_bytes, struct error *error, char **text, size_t *length)
 {
     /* O_NONBLOCK: a FIFO in place of the file must not hang the program. */
     _cleanup_(closep) int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (descriptor < 0)
         return set_file_error(error, errno, path);
-    _cleanup_(buffer_done) struct buffer buffer = BUFFER_INIT(maximum_bytes);
-    if (!read_to_end(descriptor, path, &buffer, error))
-        return false;
-    size_t content_length = buffer.length;
-    if (!buffer_take(&buffer, error, text))
-        return error_prefix(error, "\"%s\"", path);
-    *length = content_length;
-    return true;
+    return file_read_descriptor(descriptor, path, maximum_bytes, error, text, length);
 }

@@ -1,6 +1,6 @@
 /* Reading whole small files: configuration, credentials, certificates.
  *
- * Not for: streams without an end, and files that need locking.
+ * Not for: files that need locking.
  */
 #pragma once
 
@@ -14,3 +14,8 @@
  * directory too), ERROR_TOO_LARGE, ERROR_NO_MEMORY. */
 bool file_read(const char *path, size_t maximum_bytes, struct error *error, char **text,
                size_t *length) _warn_unused_result_;
+
+/* Reads an open descriptor to its end in the same way, waiting for a pipe's writer; `name` stands for it in
+ * errors. The descriptor stays the caller's. */
+bool file_read_descriptor(int descriptor, const char *name, size_t maximum_bytes, struct error *error,
+                          char **text, size_t *length) _warn_unused_result_;

@@ -115,6 +115,33 @@ static void does_not_wait_for_a_writer_of_a_fifo(void **state)
     assert_int_equal(length, 0);
 }
 
+static void reads_an_open_pipe_to_its_end(void **state)
+{
+    (void) state;
+    struct error error;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "from a pipe", 11), 11);
+    close(ends[1]);
+    _cleanup_(freep) char *text = NULL;
+    size_t length;
+    assert_true(file_read_descriptor(ends[0], "pipe", 100, &error, &text, &length));
+    close(ends[0]);
+    assert_int_equal(length, 11);
+    assert_string_equal(text, "from a pipe");
+}
+
+static void names_a_descriptor_that_cannot_be_read(void **state)
+{
+    (void) state;
+    struct error error;
+    char *text;
+    size_t length;
+    assert_false(file_read_descriptor(-1, "standard input", 100, &error, &text, &length));
+    assert_int_equal(error.code, ERROR_IO);
+    assert_non_null(strstr(error.message, "standard input"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +151,8 @@ int main(void)
         cmocka_unit_test(says_that_a_file_is_missing),
         cmocka_unit_test(refuses_a_folder),
         cmocka_unit_test(does_not_wait_for_a_writer_of_a_fifo),
+        cmocka_unit_test(reads_an_open_pipe_to_its_end),
+        cmocka_unit_test(names_a_descriptor_that_cannot_be_read),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
