@@ -2,6 +2,7 @@
 
 #include "common/buffer.h"
 #include "kubernetes/connection.h"
+#include "kubernetes/curl_cleanup.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -21,16 +22,6 @@ struct transport {
     size_t idle_count;
 };
 
-static void curl_url_freep(CURLU **url)
-{
-    curl_url_cleanup(*url);
-}
-
-static void curl_stringp(char **string)
-{
-    curl_free(*string);
-}
-
 static bool set_url_error(struct error *error, const char *server, CURLUcode code)
 {
     if (code == CURLUE_OUT_OF_MEMORY)
@@ -43,10 +34,10 @@ static bool set_url_error(struct error *error, const char *server, CURLUcode cod
 static bool replace_host(struct transport *transport, const struct kubernetes_configuration *configuration,
                          struct error *error)
 {
-    _cleanup_(curl_url_freep) CURLU *url = curl_url();
-    _cleanup_(curl_stringp) char *host = NULL;
-    _cleanup_(curl_stringp) char *port = NULL;
-    _cleanup_(curl_stringp) char *changed = NULL;
+    _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
+    _cleanup_(curl_freep) char *host = NULL;
+    _cleanup_(curl_freep) char *port = NULL;
+    _cleanup_(curl_freep) char *changed = NULL;
     if (!url)
         return error_set_no_memory(error);
     CURLUcode code = curl_url_set(url, CURLUPART_URL, configuration->server, 0);
