@@ -25,6 +25,12 @@ def mounts_below(directory):
     return [mount for mount in mounts if f"{directory}/" in mount]
 
 
+def kernel_settings():
+    """What a kubelet sets on the whole machine to values of its own."""
+    settings = ("vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops")
+    return {setting: pathlib.Path("/proc/sys", setting).read_text() for setting in settings}
+
+
 def cni_records_of(directory):
     records = pathlib.Path("/var/lib/cni/results")
     return [path for path in records.glob("*") if f"{directory}/" in path.read_text()]
@@ -136,6 +142,7 @@ class NodeEndTest(unittest.TestCase):
         cluster = Cluster(directory / "cluster")
         self.addCleanup(cluster.run, "down")
         cluster.succeed("up")
+        settings_before = kernel_settings()
         for end in (["node-down"], ["down"]):
             cluster.succeed("node-up")
             # The image of every pod's sandbox is there already; its program runs until it is told to end.
@@ -147,6 +154,7 @@ class NodeEndTest(unittest.TestCase):
             cluster.kubectl("create", "-f", manifest)
             cluster.kubectl("wait", "--for=condition=Ready", f"pod/running-{end[0]}", "--timeout=60s")
             self.assertTrue(mounts_below(cluster.state))
+            self.assertNotEqual(kernel_settings(), settings_before)
             self.assertTrue(BRIDGE.exists())
 
             cluster.succeed(*end)
@@ -154,6 +162,7 @@ class NodeEndTest(unittest.TestCase):
             self.assertFalse(BRIDGE.exists())
             self.assertFalse((cluster.state / "node").exists())
             self.assertEqual(cni_records_of(cluster.state), [])
+            self.assertEqual(kernel_settings(), settings_before)
             self.assertEqual([line for line in cluster.leftovers() if f"{cluster.state}/node/" in line], [])
             # Where a container still runs, it holds its control group.
             self.assertEqual(list(pathlib.Path("/sys/fs/cgroup").glob("**/k8s.io")), [])

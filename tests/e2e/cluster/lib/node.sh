@@ -23,6 +23,10 @@ node_pod_network=10.240.0.0/24
 kubernetes_service=10.96.0.1
 pause_image=e2e.invalid/pause:1
 
+# Settings of the whole machine that a kubelet changes, below /proc/sys.
+kernel_settings=(vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops
+    kernel/keys/root_maxkeys kernel/keys/root_maxbytes)
+
 node=$state/node
 containerd_socket=$node/containerd.sock
 
@@ -52,6 +56,22 @@ make_bridge() {
     ip address add "$node_address/24" dev "$node_bridge"
     ip address add "$kubernetes_service/32" dev "$node_bridge"
     ip link set "$node_bridge" up
+}
+
+# save_kernel_settings: for restore_kernel_settings, when the node is gone.
+save_kernel_settings() {
+    local setting
+    for setting in "${kernel_settings[@]}"; do
+        printf '%s %s\n' "$setting" "$(<"/proc/sys/$setting")"
+    done >"$node/kernel-settings"
+}
+
+restore_kernel_settings() {
+    local setting value
+    [[ -e $node/kernel-settings ]] || return 0
+    while read -r setting value; do
+        [[ $(<"/proc/sys/$setting") == "$value" ]] || printf '%s\n' "$value" >"/proc/sys/$setting"
+    done <"$node/kernel-settings"
 }
 
 # write_pod_network: pods get an address on the bridge and the node as their gateway. All CNI records stay in
@@ -168,6 +188,7 @@ start_node() {
     local credentials=$state/credentials limit_s=$1
     mkdir "$node" "$node/cni" "$node/containerd" "$node/containerd-run" "$node/kubelet" "$node/pod-logs"
     make_bridge
+    save_kernel_settings
     write_pod_network
     write_containerd_configuration
     write_kubelet_configuration
@@ -242,6 +263,7 @@ end_node() {
     find /var/log/containers -maxdepth 1 -lname "$node/*" -delete 2>/dev/null || true
     { grep -rlF "$node/" /var/lib/cni/results 2>/dev/null || true; } | xargs --no-run-if-empty rm -f --
     rmdir /sys/fs/cgroup/k8s.io /sys/fs/cgroup/*/k8s.io 2>/dev/null || true
+    restore_kernel_settings
     if [[ -e $node/bridge && $(bridge_index) == "$(<"$node/bridge")" ]]; then
         ip link delete "$node_bridge"
     fi
