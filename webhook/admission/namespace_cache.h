@@ -36,6 +36,10 @@ DEFINE_POINTER_CLEANUP(struct namespace_cache *, namespace_cache_free)
 /* A source that looks up in `cache`; valid as long as the cache. */
 struct namespace_source namespace_cache_source(struct namespace_cache *cache);
 
+/* The same, but a lookup never waits: what is not known is ERROR_UNAVAILABLE at once. The server asks this
+ * one first and leaves the waiting to threads that have nothing else to do. */
+struct namespace_source namespace_cache_source_known(struct namespace_cache *cache);
+
 struct namespace_cache_statistics {
     struct kubernetes_reflector_statistics watch; /* watch.is_synced: every namespace is known */
     size_t namespaces;
