@@ -8,11 +8,27 @@
  */
 #pragma once
 
+#include "common/buffer.h"
+#include "common/cleanup.h"
 #include "common/error.h"
 
 #include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define CONFIGURATION_API_VERSION "injector.openshell.ai/v1alpha1"
+#define CONFIGURATION_KIND "InjectorConfiguration"
+
+/* Limits, in bytes unless the name says otherwise. */
+#define CONFIGURATION_FILE_BYTES ((size_t) 1 << 20) /* as much as a ConfigMap holds */
+#define CONFIGURATION_STRING_BYTES 4096             /* a string, an item of a list, a key of a map */
+#define CONFIGURATION_LIST_ITEMS 1024
+#define CONFIGURATION_MAP_ENTRIES 128
+#define CONFIGURATION_MAP_BYTES 65536 /* keys and values of a map together */
+#define CONFIGURATION_QUANTITY_BYTES 63
+
+/* 64 hexadecimal digits and the terminating NUL. */
+#define CONFIGURATION_DIGEST_BYTES 65
 
 enum topology { TOPOLOGY_COMBINED, TOPOLOGY_SIDECAR };
 enum sideload_method { SIDELOAD_IMAGE_VOLUME, SIDELOAD_INIT_CONTAINER };
@@ -90,16 +106,20 @@ struct configuration {
     enum pod_security pod_security;
     bool allow_service_account_token;
 
-    char digest[65]; /* hex SHA-256 of the canonical JSON of the keys above: replicas compare it */
+    char digest[CONFIGURATION_DIGEST_BYTES]; /* hex SHA-256 of the canonical JSON of the keys above: replicas
+                                                compare it */
 };
 
-/* One flag given on a command line, name without dashes. */
+/* One flag given on a command line, name without dashes. `value` is NULL when none was given: true for a flag
+ * that takes none. */
 struct configuration_flag {
     const char *name;
     const char *value;
 };
 
-/* Where the values come from. */
+/* Where the values come from. A variable that is empty counts as not there; a flag or a key of the file that
+ * is
+ * "" takes a value back that a weaker source gave (where the option may be without). */
 struct configuration_sources {
     const char *file;                       /* path of the YAML file, or NULL */
     char *const *environment;               /* "NAME=value" entries ended by NULL, or NULL */
@@ -107,24 +127,33 @@ struct configuration_sources {
     size_t flag_count;
 };
 
-/* Reads all sources, validates every rule of H.7 and computes the digest. On failure the error names the
- * source
- * (`config "injector.yaml" line 12: upstreamProxy.url: ...`, `--proxy-uid: ...`, `OPENSHELL_UPSTREAM_PROXY:
- * ...`) and nothing is kept. The caller frees `*configuration` with configuration_free. */
+/* Reads all sources, validates every rule of H.7 and computes the digest. Call it again to reload. On failure
+ * the error names the source and never shows a value, and `*configuration` is left as it was:
+ *
+ *     config "injector.yaml" line 12: upstreamProxy.url: must be http://host:port without ...
+ *     environment OPENSHELL_UPSTREAM_PROXY: must be ...
+ *     flag --proxy-uid: must be ...
+ *
+ * A file is checked as a whole, whatever stronger sources say. Codes: ERROR_INVALID; ERROR_TOO_LARGE for the
+ * file's limits; ERROR_NOT_FOUND, ERROR_PERMISSION_DENIED, ERROR_IO from reading it; ERROR_NO_MEMORY. The
+ * caller frees `*configuration` with configuration_free. */
 bool configuration_load(const struct configuration_sources *sources, struct error *error,
                         struct configuration **configuration) _warn_unused_result_;
 
-/* True when `name` (without dashes) is a flag that configuration_load knows, and says whether it takes a
- * value. */
+/* True when `name` (without dashes) is a flag that configuration_load knows; then says whether it takes a
+ * value. One that takes none may be given one all the same, as `--name=false`. */
 bool configuration_is_flag(const char *name, bool *takes_value);
 
 /* Appends the help text of all flags, one line each, for --help. */
-struct buffer;
 void configuration_append_help(struct buffer *buffer);
 
-/* The effective configuration in the file's own form (YAML-able JSON), with every key present, and no secret
- * in it (the configuration only names Secrets). The caller owns `*document`. */
+/* The effective configuration in the file's own form, with every key present (null: not set) and no secret in
+ * it, since the configuration only names Secrets. A file made from it loads to the same digest. The caller
+ * owns
+ * `*document`. */
 bool configuration_to_json(const struct configuration *configuration, struct error *error,
                            cJSON **document) _warn_unused_result_;
 
+/* Releases everything; accepts NULL. */
 void configuration_free(struct configuration *configuration);
+DEFINE_POINTER_CLEANUP(struct configuration *, configuration_free)
