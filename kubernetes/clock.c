@@ -20,6 +20,19 @@ int clock_remaining_ms(uint64_t deadline_ns)
     return remaining_ms > INT_MAX ? INT_MAX : (int) remaining_ms;
 }
 
+struct timespec clock_wait_deadline(unsigned milliseconds)
+{
+    struct timespec deadline;
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += milliseconds / 1000;
+    deadline.tv_nsec += (long) (milliseconds % 1000) * 1000000;
+    if (deadline.tv_nsec >= 1000000000) {
+        deadline.tv_sec++;
+        deadline.tv_nsec -= 1000000000;
+    }
+    return deadline;
+}
+
 void clock_format_microtime(const struct timespec *time, char text[MICROTIME_BYTES])
 {
     struct tm calendar;

@@ -15,6 +15,9 @@ uint64_t clock_now_ns(void);
 /* Milliseconds from now until `deadline_ns`, rounded up, 0 when it has passed; never more than INT_MAX. */
 int clock_remaining_ms(uint64_t deadline_ns);
 
+/* The moment `milliseconds` from now on CLOCK_MONOTONIC, for pthread_cond_clockwait. */
+struct timespec clock_wait_deadline(unsigned milliseconds);
+
 /* "2006-01-02T15:04:05.000000Z", metav1.MicroTime in UTC. */
 #define MICROTIME_BYTES 28
 void clock_format_microtime(const struct timespec *time, char text[MICROTIME_BYTES]);

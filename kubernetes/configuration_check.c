@@ -2,6 +2,7 @@
 
 #include "kubernetes/curl_cleanup.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 static bool is_material_given(const struct kubernetes_material *material)
@@ -11,7 +12,11 @@ static bool is_material_given(const struct kubernetes_material *material)
 
 static bool is_loopback(const char *host)
 {
-    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "[::1]") == 0;
+    /* As an address, not as text: 127.example.com is anyone's. */
+    struct in_addr address;
+    if (inet_pton(AF_INET, host, &address) == 1)
+        return ntohl(address.s_addr) >> 24 == 127;
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0;
 }
 
 static bool has_part(CURLU *url, CURLUPart part)

@@ -8,6 +8,9 @@
  * come again when a list breaks off. The reflector itself holds one page of a list or one event, no more; the
  * consumer keeps what it wants.
  *
+ * To follow a single object, select it: field_selector "metadata.name=NAME"; RBAC's resourceNames then
+ * suffice.
+ *
  * Not for: fan-out to several consumers, or indexing; both are the consumer's.
  */
 #pragma once

@@ -29,7 +29,7 @@ bool namespace_cache_new(struct kubernetes_client *client, const struct kubernet
                          void *report_context, struct error *error,
                          struct namespace_cache **cache) _warn_unused_result_;
 
-/* Ends the watch; lookups under way return ERROR_UNAVAILABLE, but none may begin any more. Accepts NULL. */
+/* Ends the watch. No lookup may be under way or begin any more. Accepts NULL. */
 void namespace_cache_free(struct namespace_cache *cache);
 DEFINE_POINTER_CLEANUP(struct namespace_cache *, namespace_cache_free)
 

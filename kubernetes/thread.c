@@ -1,0 +1,13 @@
+#include "kubernetes/thread.h"
+
+#include <signal.h>
+
+bool thread_start(pthread_t *thread, void *(*run)(void *argument), void *argument, struct error *error)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = pthread_create(thread, NULL, run, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failure == 0 || error_set_errno(error, ERROR_IO, failure, "cannot start a thread");
+}
