@@ -287,7 +287,18 @@ static enum lookup wait_for(struct namespace_cache *cache, const char *name, cJS
     return outcome;
 }
 
-static bool find(void *context, const char *name, struct error *error, cJSON **annotations)
+/* The answer of a source; an unknown namespace is one whose lookup is over. */
+static bool answer(enum lookup outcome, const char *name, unsigned waited_ms, struct error *error)
+{
+    if (outcome == LOOKUP_NO_MEMORY)
+        return error_set_no_memory(error);
+    if (outcome == LOOKUP_UNKNOWN)
+        return error_set(error, ERROR_UNAVAILABLE, "namespace \"%s\" is not known after %u ms", name,
+                         waited_ms);
+    return true;
+}
+
+static bool find_or_wait(void *context, const char *name, struct error *error, cJSON **annotations)
 {
     struct namespace_cache *cache = context;
     cJSON *found = NULL;
@@ -296,21 +307,36 @@ static bool find(void *context, const char *name, struct error *error, cJSON **a
     if (outcome == LOOKUP_UNKNOWN) {
         atomic_fetch_add(&cache->waits, 1);
         outcome = wait_for(cache, name, &found);
+        if (outcome == LOOKUP_UNKNOWN)
+            atomic_fetch_add(&cache->misses, 1);
     }
-    if (outcome == LOOKUP_NO_MEMORY)
-        return error_set_no_memory(error);
-    if (outcome == LOOKUP_UNKNOWN) {
-        atomic_fetch_add(&cache->misses, 1);
-        return error_set(error, ERROR_UNAVAILABLE, "namespace \"%s\" is not known after %u ms", name,
-                         NAMESPACE_WAIT_MS);
-    }
+    if (!answer(outcome, name, NAMESPACE_WAIT_MS, error))
+        return false;
+    *annotations = found;
+    return true;
+}
+
+static bool find_known(void *context, const char *name, struct error *error, cJSON **annotations)
+{
+    struct namespace_cache *cache = context;
+    cJSON *found = NULL;
+    enum lookup outcome = look_up(cache, name, &found);
+    if (!answer(outcome, name, 0, error))
+        return false;
+    /* One that failed is asked again, of the source that waits, and counted there. */
+    atomic_fetch_add(&cache->lookups, 1);
     *annotations = found;
     return true;
 }
 
 struct namespace_source namespace_cache_source(struct namespace_cache *cache)
 {
-    return (struct namespace_source){.find = find, .context = cache};
+    return (struct namespace_source){.find = find_or_wait, .context = cache};
+}
+
+struct namespace_source namespace_cache_source_known(struct namespace_cache *cache)
+{
+    return (struct namespace_source){.find = find_known, .context = cache};
 }
 
 void namespace_cache_read_statistics(struct namespace_cache *cache,
