@@ -1,0 +1,279 @@
+#include "webhook/commands/serve_options.h"
+
+#include "common/cleanup.h"
+#include "webhook/server/server.h"
+
+#include <string.h>
+
+/* Longest option name, with room to spare. */
+#define OPTION_NAME_BYTES 128
+
+#define MINUTE_MS 60000u
+#define HOUR_MS (60 * MINUTE_MS)
+
+enum option_kind { OPTION_TEXT, OPTION_SWITCH, OPTION_DURATION, OPTION_NUMBER, OPTION_LEVEL, OPTION_NAMES };
+
+/* One option of the server; `offset` is where its value goes in struct serve_options. */
+struct option {
+    const char *name;
+    const char *placeholder; /* in the help; NULL for a switch */
+    enum option_kind kind;
+    size_t offset;
+    uint32_t minimum, maximum; /* of a number, or of a duration in milliseconds */
+    const char *help;
+};
+
+#define AT(member) offsetof(struct serve_options, member)
+
+static const struct option own_options[] = {
+    {"listen", "ADDRESS:PORT", OPTION_TEXT, AT(listen), 0, 0, "serve admission over TLS here (:8443)"},
+    {"metrics-listen", "ADDRESS:PORT", OPTION_TEXT, AT(metrics_listen), 0, 0,
+     "serve /metrics, /healthz and /readyz without TLS here (:8080)"},
+    {"tls-certificate", "FILE", OPTION_TEXT, AT(tls_certificate), 0, 0, "PEM certificate chain; reloaded"},
+    {"tls-key", "FILE", OPTION_TEXT, AT(tls_key), 0, 0, "PEM private key; reloaded"},
+    {"client-ca", "FILE", OPTION_TEXT, AT(client_authority), 0, 0,
+     "PEM authorities whose clients alone may ask; reloaded"},
+    {"client-name", "NAME", OPTION_NAMES, 0, 0, 0,
+     "common or alternative name a client must have; repeatable"},
+    {"config", "FILE", OPTION_TEXT, AT(configuration_file), 0, 0, "InjectorConfiguration; reloaded"},
+    {"kubeconfig", "FILE", OPTION_TEXT, AT(kubeconfig), 0, 0, "how to reach the cluster, outside of one"},
+    {"drain-delay", "DURATION", OPTION_DURATION, AT(drain_delay_ms), 0, HOUR_MS,
+     "after SIGTERM, go on serving for this long (5s)"},
+    {"drain-timeout", "DURATION", OPTION_DURATION, AT(drain_timeout_ms), 0, HOUR_MS,
+     "then let requests finish for this long (20s)"},
+    {"header-timeout", "DURATION", OPTION_DURATION, AT(header_timeout_ms), 100, HOUR_MS,
+     "time for a TLS handshake, and for a request's header (10s)"},
+    {"request-timeout", "DURATION", OPTION_DURATION, AT(request_timeout_ms), 100, HOUR_MS,
+     "time for a request's body and its answer (30s)"},
+    {"idle-timeout", "DURATION", OPTION_DURATION, AT(idle_timeout_ms), 100, 24 * HOUR_MS,
+     "keep an unused connection for this long; API servers keep theirs for 90s (120s)"},
+    {"max-connections", "NUMBER", OPTION_NUMBER, AT(connections), 1, 65536, "open connections at once (512)"},
+    {"threads", "NUMBER", OPTION_NUMBER, AT(threads), 0, SERVER_THREADS_MAXIMUM,
+     "worker threads; 0: one per processor (0)"},
+    {"log-level", "LEVEL", OPTION_LEVEL, 0, 0, 0, "debug, info, warn or error (info)"},
+    {"print-config", NULL, OPTION_SWITCH, AT(prints_configuration), 0, 0,
+     "print the effective configuration and its digest, and end"},
+    {"help", NULL, OPTION_SWITCH, AT(wants_help), 0, 0, "print this"},
+};
+
+#define OPTION_COUNT (sizeof own_options / sizeof *own_options)
+
+static const struct serve_options defaults = {
+    .listen = ":8443",
+    .metrics_listen = ":8080",
+    .drain_delay_ms = 5000,
+    .drain_timeout_ms = 20000,
+    .header_timeout_ms = 10000,
+    .request_timeout_ms = 30000,
+    .idle_timeout_ms = 120000,
+    .connections = 512,
+    .log_level = LOG_LEVEL_INFO,
+};
+
+/* The arguments as they are used up. */
+struct arguments {
+    int count;
+    char **items;
+    int at; /* the next one */
+};
+
+static const struct option *find_option(const char *name)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (strcmp(own_options[i].name, name) == 0)
+            return &own_options[i];
+    return NULL;
+}
+
+/* Digits at the start of `text`; false without any, or past `maximum`. */
+static bool parse_digits(const char *text, uint64_t maximum, uint64_t *number, const char **rest)
+{
+    uint64_t value = 0;
+    const char *at = text;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        value = value * 10 + (uint64_t) (*at - '0');
+        if (value > maximum)
+            return false;
+    }
+    *number = value;
+    *rest = at;
+    return at != text;
+}
+
+static bool parse_number(const struct option *option, const char *text, struct error *error, uint32_t *number)
+{
+    uint64_t value = 0;
+    const char *rest = "";
+    if (!parse_digits(text, option->maximum, &value, &rest) || *rest || value < option->minimum)
+        return error_set(error, ERROR_INVALID, "--%s: \"%.60s\" must be a number from %u to %u", option->name,
+                         text, option->minimum, option->maximum);
+    *number = (uint32_t) value;
+    return true;
+}
+
+static bool parse_duration(const struct option *option, const char *text, struct error *error,
+                           uint32_t *result)
+{
+    static const struct {
+        const char *suffix;
+        uint32_t milliseconds;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", MINUTE_MS}, {"h", HOUR_MS}};
+    uint64_t value = 0;
+    const char *rest = "";
+    if (parse_digits(text, UINT32_MAX, &value, &rest)) {
+        for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+            uint64_t milliseconds = value * units[i].milliseconds;
+            if (strcmp(rest, units[i].suffix) != 0 || milliseconds < option->minimum ||
+                milliseconds > option->maximum)
+                continue;
+            *result = (uint32_t) milliseconds;
+            return true;
+        }
+    }
+    return error_set(error, ERROR_INVALID,
+                     "--%s: \"%.60s\" must be a duration from %ums to %us, such as 500ms, 30s, 2m",
+                     option->name, text, option->minimum, option->maximum / 1000);
+}
+
+static bool add_client_name(struct serve_options *options, const char *name, struct error *error)
+{
+    if (options->client_name_count == SERVE_CLIENT_NAMES)
+        return error_set(error, ERROR_INVALID, "--client-name: more than %d", SERVE_CLIENT_NAMES);
+    options->client_names[options->client_name_count++] = name;
+    return true;
+}
+
+static bool set_option(struct serve_options *options, const struct option *option, const char *value,
+                       struct error *error)
+{
+    void *target = (char *) options + option->offset;
+    switch (option->kind) {
+    case OPTION_TEXT:
+        if (!*value)
+            return error_set(error, ERROR_INVALID, "--%s: must not be empty", option->name);
+        *(const char **) target = value;
+        return true;
+    case OPTION_SWITCH:
+        if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+            return error_set(error, ERROR_INVALID, "--%s: \"%.60s\" must be true or false", option->name,
+                             value);
+        *(bool *) target = strcmp(value, "true") == 0;
+        return true;
+    case OPTION_DURATION:
+        return parse_duration(option, value, error, target);
+    case OPTION_NUMBER:
+        return parse_number(option, value, error, target);
+    case OPTION_LEVEL:
+        return log_level_parse(value, error, &options->log_level) ||
+               error_prefix(error, "--%s", option->name);
+    case OPTION_NAMES:
+        return add_client_name(options, value, error);
+    }
+    return false;
+}
+
+/* The name is copied: with `--name=value` it does not end in argv. */
+static bool add_flag(struct serve_options *options, const char *name, const char *value, struct error *error)
+{
+    _cleanup_(freep) char *copy = strdup(name);
+    struct configuration_flag *flags = realloc(options->flags, (options->flag_count + 1) * sizeof *flags);
+    if (flags)
+        options->flags = flags;
+    if (!copy || !flags)
+        return error_set_no_memory(error);
+    flags[options->flag_count++] = (struct configuration_flag){.name = take_pointer(&copy), .value = value};
+    return true;
+}
+
+/* The value of an option: behind `=`, the next argument, or for a switch "true". */
+static bool take_value(struct arguments *arguments, const char *name, bool is_switch, const char *given,
+                       struct error *error, const char **value)
+{
+    const char *next = arguments->at < arguments->count ? arguments->items[arguments->at] : NULL;
+    bool uses_next = !is_switch || (next && (strcmp(next, "true") == 0 || strcmp(next, "false") == 0));
+    if (given)
+        *value = given;
+    else if (!uses_next)
+        *value = "true";
+    else if (next)
+        *value = arguments->items[arguments->at++];
+    else
+        return error_set(error, ERROR_INVALID, "--%s: needs a value", name);
+    return true;
+}
+
+static bool take_option(struct arguments *arguments, const char *name, const char *given,
+                        struct serve_options *options, struct error *error)
+{
+    const char *value = NULL;
+    bool takes_value = false;
+    const struct option *option = find_option(name);
+    if (option)
+        return take_value(arguments, name, option->kind == OPTION_SWITCH, given, error, &value) &&
+               set_option(options, option, value, error);
+    if (!configuration_is_flag(name, &takes_value))
+        return error_set(error, ERROR_INVALID, "unknown option --%.80s", name);
+    return take_value(arguments, name, !takes_value, given, error, &value) &&
+           add_flag(options, name, value, error);
+}
+
+static bool take_argument(struct arguments *arguments, struct serve_options *options, struct error *error)
+{
+    char name[OPTION_NAME_BYTES];
+    const char *argument = arguments->items[arguments->at++];
+    if (strcmp(argument, "-h") == 0)
+        argument = "--help";
+    size_t length = strcspn(argument, "=");
+    if (strncmp(argument, "--", 2) != 0 || length == 2)
+        return error_set(error, ERROR_INVALID, "unexpected argument \"%.100s\"", argument);
+    if (length - 2 >= sizeof name)
+        return error_set(error, ERROR_INVALID, "unknown option %.80s", argument);
+    memcpy(name, argument + 2, length - 2);
+    name[length - 2] = '\0';
+    return take_option(arguments, name, argument[length] ? argument + length + 1 : NULL, options, error);
+}
+
+bool serve_options_parse(int argc, char **argv, struct error *error, struct serve_options *result)
+{
+    struct arguments arguments = {.count = argc, .items = argv, .at = 1};
+    struct serve_options options = defaults;
+    while (arguments.at < arguments.count && !options.wants_help) {
+        if (!take_argument(&arguments, &options, error)) {
+            serve_options_done(&options);
+            return false;
+        }
+    }
+    *result = options;
+    return true;
+}
+
+void serve_options_done(struct serve_options *options)
+{
+    for (size_t i = 0; i < options->flag_count; i++)
+        free((char *) (uintptr_t) options->flags[i].name);
+    free(options->flags);
+    options->flags = NULL;
+    options->flag_count = 0;
+}
+
+void serve_options_append_help(struct buffer *text)
+{
+    buffer_append_string(
+        text, "Usage: openshell-injector serve --tls-certificate FILE --tls-key FILE [OPTION...]\n\n"
+              "Serves the mutating and the validating webhook.\n\nOptions:\n");
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        char form[64];
+        const struct option *option = &own_options[i];
+        snprintf(form, sizeof form, "--%s%s%s", option->name, option->placeholder ? " " : "",
+                 option->placeholder ? option->placeholder : "");
+        buffer_append_format(text, "  %-32s %s\n", form, option->help);
+    }
+    buffer_append_string(text, "\nOptions that shape pods, which override the environment and the file:\n");
+    configuration_append_help(text);
+    buffer_append_string(
+        text, "\nSIGHUP reloads the configuration; changed files are noticed too. SIGTERM ends.\n\n"
+              "Examples:\n"
+              "  openshell-injector serve --tls-certificate tls.crt --tls-key tls.key "
+              "--config injector.yaml\n"
+              "  openshell-injector serve --print-config --config injector.yaml --topology sidecar\n");
+}

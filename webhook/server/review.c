@@ -1,0 +1,137 @@
+#include "webhook/server/review.h"
+
+#include "common/log.h"
+
+#include <netdb.h>
+#include <sys/socket.h>
+
+static enum admission_endpoint endpoint_of(const struct exchange *exchange)
+{
+    return exchange->target == TARGET_MUTATE ? ADMISSION_MUTATE : ADMISSION_VALIDATE;
+}
+
+static void release_configuration(struct exchange *exchange)
+{
+    if (exchange->configuration)
+        configuration_store_release(exchange->server->options.configurations, exchange->configuration);
+    exchange->configuration = NULL;
+}
+
+bool review_attempt(struct exchange *exchange, const struct namespace_source *namespaces)
+{
+    const struct server_options *options = &exchange->server->options;
+    if (!exchange->configuration)
+        exchange->configuration = configuration_store_acquire(options->configurations);
+    struct admission_context context = {.configuration = exchange->configuration, .namespaces = namespaces};
+    buffer_clear(&exchange->answer);
+    exchange->is_reviewed = true;
+    if (admission_review(&context, endpoint_of(exchange), buffer_string(&exchange->body),
+                         exchange->body.length, &exchange->error, &exchange->answer, &exchange->outcome))
+        return true;
+    bool can_wait = options->namespaces && namespaces != options->namespaces;
+    if (exchange->error.code == ERROR_UNAVAILABLE && can_wait)
+        return false;
+    exchange_refuse(exchange, refusal_status_of_error(exchange->error.code), exchange->error.message);
+    return true;
+}
+
+static void pass_to_hook(struct exchange *exchange)
+{
+    const struct decision_hook *hook = exchange->server->options.hook;
+    struct decision decision = {
+        .endpoint = endpoint_of(exchange),
+        .configuration = exchange->configuration,
+        .outcome = &exchange->outcome,
+        .request = buffer_string(&exchange->body),
+        .request_length = exchange->body.length,
+        .response = buffer_string(&exchange->answer),
+        .response_length = exchange->answer.length,
+    };
+    if (hook && !hook->record(hook->context, &decision, &exchange->error))
+        exchange_refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, exchange->error.message);
+}
+
+static void log_outcome(struct log_entry *entry, const struct exchange *exchange, uint64_t duration_ns)
+{
+    const struct admission_outcome *outcome = &exchange->outcome;
+    log_string(entry, "endpoint", admission_endpoint_name(endpoint_of(exchange)));
+    log_string(entry, "uid", outcome->uid);
+    log_string(entry, "operation", outcome->operation);
+    log_string(entry, "namespace", outcome->namespace_name);
+    log_string(entry, "pod", outcome->pod_name);
+    log_string(entry, "sandbox_id", outcome->sandbox_id);
+    log_boolean(entry, "dry_run", outcome->is_dry_run);
+    log_seconds(entry, "duration_seconds", duration_ns);
+}
+
+static void log_decision(const struct exchange *exchange, uint64_t duration_ns)
+{
+    struct log_entry entry;
+    log_begin(&entry, LOG_LEVEL_INFO, "decided");
+    log_string(&entry, "decision", injection_decision_name(exchange->outcome.decision));
+    log_string(&entry, "reason", exchange->outcome.reason);
+    log_outcome(&entry, exchange, duration_ns);
+    log_integer(&entry, "operations", (int64_t) exchange->outcome.operation_count);
+    log_integer(&entry, "patch_bytes", (int64_t) exchange->outcome.patch_bytes);
+    log_end(&entry);
+}
+
+static void log_client(struct log_entry *entry, const struct exchange *exchange)
+{
+    char host[64];
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->tls.connection->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (!info || !info->client_addr)
+        return;
+    socklen_t length =
+        info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    if (getnameinfo(info->client_addr, length, host, sizeof host, NULL, 0, NI_NUMERICHOST) == 0)
+        log_string(entry, "client", host);
+}
+
+static void log_refusal(const struct exchange *exchange, uint64_t duration_ns)
+{
+    struct log_entry entry;
+    log_begin(&entry, LOG_LEVEL_WARN, "request refused");
+    if (!log_is_enabled(LOG_LEVEL_WARN))
+        return;
+    log_integer(&entry, "status", exchange->refusal.status);
+    log_string(&entry, "reason", exchange->refusal.message);
+    if (exchange_is_review(exchange))
+        log_outcome(&entry, exchange, duration_ns);
+    log_client(&entry, exchange);
+    log_end(&entry);
+}
+
+void review_conclude(struct exchange *exchange)
+{
+    struct injector_metrics *metrics = exchange->server->options.metrics;
+    if (!exchange->refusal.status && exchange_is_review(exchange))
+        pass_to_hook(exchange);
+    release_configuration(exchange);
+    uint64_t duration_ns = exchange_duration_ns(exchange);
+    enum request_result result = !exchange->refusal.status        ? REQUEST_DECIDED
+                                 : exchange->refusal.status < 500 ? REQUEST_INVALID
+                                                                  : REQUEST_FAILED;
+    if (exchange_is_review(exchange))
+        injector_metrics_count_request(metrics, endpoint_of(exchange), result, &exchange->outcome,
+                                       duration_ns);
+    if (result == REQUEST_DECIDED)
+        log_decision(exchange, duration_ns);
+    else
+        log_refusal(exchange, duration_ns);
+}
+
+void review_abandon(struct exchange *exchange)
+{
+    struct injector_metrics *metrics = exchange->server->options.metrics;
+    struct log_entry entry;
+    uint64_t duration_ns = exchange_duration_ns(exchange);
+    release_configuration(exchange);
+    injector_metrics_count_request(metrics, endpoint_of(exchange), REQUEST_ABORTED, &exchange->outcome,
+                                   duration_ns);
+    log_begin(&entry, LOG_LEVEL_WARN, "request ended without an answer");
+    log_outcome(&entry, exchange, duration_ns);
+    log_client(&entry, exchange);
+    log_end(&entry);
+}

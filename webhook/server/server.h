@@ -1,0 +1,68 @@
+/* The admission server: TLS, the routes /mutate, /validate, /healthz and /readyz, limits, drain. One worker
+ * thread per processor by default; a request runs where its connection lives, unless it has to wait for a
+ * namespace (waiting_room.h).
+ *
+ * Not for: metrics and health on a plain port (common/http_listener.h), reloading, signals
+ * (commands/serve.c).
+ */
+#pragma once
+
+#include "common/http_worker.h"
+#include "webhook/admission/admission.h"
+#include "webhook/server/certificate_source.h"
+#include "webhook/server/client_authentication.h"
+#include "webhook/server/configuration_store.h"
+#include "webhook/server/metrics.h"
+#include "webhook/server/readiness.h"
+
+#include <stdint.h>
+
+#define SERVER_THREADS_MAXIMUM 64
+
+/* One decision before it leaves: for whoever must record it first. */
+struct decision {
+    enum admission_endpoint endpoint;
+    const struct configuration *configuration;
+    const struct admission_outcome *outcome;
+    const char *request; /* the AdmissionReview as it came */
+    size_t request_length;
+    const char *response; /* the AdmissionReview as it will be sent */
+    size_t response_length;
+};
+
+/* Called on a worker's thread before the answer is sent. False refuses admission: the answer is then an error
+ * (503) with this message. */
+struct decision_hook {
+    bool (*record)(void *context, const struct decision *decision, struct error *error);
+    void *context;
+};
+
+/* All pointers outlive the server. */
+struct server_options {
+    const char *address;       /* see common/listening_socket.h */
+    unsigned threads;          /* 0: one per processor; at most SERVER_THREADS_MAXIMUM */
+    struct http_limits limits; /* connections: of all threads together, at least one each */
+    const struct certificate_source *certificates;
+    struct client_authentication *clients; /* NULL: every client */
+    struct configuration_store *configurations;
+    /* Facts on namespaces. `known_namespaces` answers at once; when it says ERROR_UNAVAILABLE the request
+     * waits on another thread, with `namespaces`. Either may be NULL. */
+    const struct namespace_source *known_namespaces;
+    const struct namespace_source *namespaces;
+    struct injector_metrics *metrics;
+    struct readiness *readiness;      /* while it drains, every answer closes its connection */
+    const struct decision_hook *hook; /* NULL: nobody */
+};
+
+struct server;
+
+/* Listens and serves. Errors: of the address, of starting threads. The caller stops `*server`. */
+bool server_start(const struct server_options *options, struct error *error,
+                  struct server **server) _warn_unused_result_;
+
+/* The port it listens at. */
+uint16_t server_port(const struct server *server);
+
+/* Stops accepting, answers what is under way for at most `timeout_ms`, ends and frees. Returns how many
+ * requests were cut off. Accepts NULL. */
+unsigned server_stop(struct server *server, unsigned timeout_ms);
