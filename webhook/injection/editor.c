@@ -4,25 +4,12 @@
 
 #include <string.h>
 
-/* Longer than any pointer into a pod whose keys passed the body limit. */
-#define POINTER_BYTES (8u * 1024 * 1024)
 #define FIRST_OPERATIONS 32
 
 static bool fail(struct editor *editor)
 {
     editor->has_failed = true;
     return false;
-}
-
-static char *print_pointer(const struct json_path *path)
-{
-    struct buffer buffer = BUFFER_INIT(POINTER_BYTES);
-    char *pointer = NULL;
-    json_path_append_pointer(path, &buffer);
-    if (!buffer_take(&buffer, NULL, &pointer))
-        pointer = NULL;
-    buffer_done(&buffer);
-    return pointer;
 }
 
 static bool reserve_operation(struct editor *editor)
@@ -38,29 +25,42 @@ static bool reserve_operation(struct editor *editor)
     return true;
 }
 
-static void operation_done(struct injection_operation *operation)
+/* Prints pointers and value one after the other, each ended by a NUL, and sets the operation's own copy. The
+ * value is printed now, so that it stays what it was whatever is changed in the tree later. */
+static bool print_operation(struct buffer *text, const struct json_path *path, const struct json_path *from,
+                            const cJSON *value, struct injection_operation *operation)
 {
-    free(operation->path);
-    free(operation->from);
-    free(operation->value);
+    buffer_clear(text);
+    json_path_append_pointer(path, text);
+    buffer_append_character(text, '\0');
+    size_t from_start = text->length;
+    if (from) {
+        json_path_append_pointer(from, text);
+        buffer_append_character(text, '\0');
+    }
+    size_t value_start = text->length;
+    if (value)
+        json_append(text, value);
+    if (!buffer_check(text, NULL))
+        return false;
+    operation->text = malloc(text->length + 1);
+    if (!operation->text)
+        return false;
+    memcpy(operation->text, text->data, text->length + 1);
+    operation->path = operation->text;
+    operation->from = from ? operation->text + from_start : NULL;
+    operation->value = value ? operation->text + value_start : NULL;
+    return true;
 }
 
-/* Records one operation; `from` and `value` may be NULL. The value is printed here, so that it stays what it
- * was whatever is changed in the tree later. */
+/* Records one operation; `from` and `value` may be NULL. */
 static bool record(struct editor *editor, const char *verb, const struct json_path *path,
                    const struct json_path *from, const cJSON *value, const char *reason)
 {
-    if (editor->has_failed || !reserve_operation(editor))
+    struct injection_operation operation = {.verb = verb, .reason = reason};
+    if (editor->has_failed || !reserve_operation(editor) ||
+        !print_operation(&editor->text, path, from, value, &operation))
         return fail(editor);
-    struct injection_operation operation = {.verb = verb, .reason = reason, .path = print_pointer(path)};
-    if (from)
-        operation.from = print_pointer(from);
-    if (value)
-        operation.value = cJSON_PrintUnformatted(value);
-    if (!operation.path || (from && !operation.from) || (value && !operation.value)) {
-        operation_done(&operation);
-        return fail(editor);
-    }
     editor->operations[editor->count++] = operation;
     return true;
 }
@@ -69,6 +69,17 @@ static bool record(struct editor *editor, const char *verb, const struct json_pa
 static cJSON *find_member(const cJSON *object, const char *key)
 {
     return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+/* cJSON_ReplaceItemInObject of 1.7.15 goes on without a name when there is no memory for it. */
+static bool replace_member(cJSON *object, cJSON *present, const char *key, cJSON *value)
+{
+    char *name = cJSON_malloc(strlen(key) + 1);
+    if (!name)
+        return false;
+    memcpy(name, key, strlen(key) + 1);
+    value->string = name;
+    return cJSON_ReplaceItemViaPointer(object, present, value);
 }
 
 void editor_set(struct editor *editor, cJSON *object, const struct json_path *path, const char *key,
@@ -83,13 +94,12 @@ void editor_set(struct editor *editor, cJSON *object, const struct json_path *pa
     const char *verb = present && !cJSON_IsNull(present) ? "replace" : "add";
     if (!record(editor, verb, JSON_MEMBER(path, key), NULL, owned, reason))
         return;
-    bool is_done = present ? cJSON_ReplaceItemInObjectCaseSensitive(object, key, owned)
-                           : cJSON_AddItemToObject(object, key, owned);
-    if (!is_done) {
+    bool is_done =
+        present ? replace_member(object, present, key, owned) : cJSON_AddItemToObject(object, key, owned);
+    if (is_done)
+        owned = NULL;
+    else
         fail(editor);
-        return;
-    }
-    owned = NULL;
 }
 
 void editor_ensure_string(struct editor *editor, cJSON *object, const struct json_path *path, const char *key,
@@ -139,12 +149,22 @@ void editor_append(struct editor *editor, cJSON *array, const struct json_path *
         owned = NULL;
 }
 
-/* cJSON cannot insert before the end of an array without this distinction. */
-static bool insert_into(cJSON *array, size_t index, cJSON *value)
+/* Links `value` in before the element at `index`, or at the end. cJSON_InsertItemInArray of Debian's 1.7.15
+ * refuses every place but the first and the last. cJSON's lists: the first element's `prev` is the last. */
+static void insert_into(cJSON *array, size_t index, cJSON *value)
 {
-    if (index >= (size_t) cJSON_GetArraySize(array))
-        return cJSON_AddItemToArray(array, value);
-    return cJSON_InsertItemInArray(array, (int) index, value);
+    cJSON *after = cJSON_GetArrayItem(array, (int) index);
+    if (!after) {
+        cJSON_AddItemToArray(array, value);
+        return;
+    }
+    value->next = after;
+    value->prev = after->prev;
+    if (after == array->child)
+        array->child = value;
+    else
+        after->prev->next = value;
+    after->prev = value;
 }
 
 void editor_insert(struct editor *editor, cJSON *array, const struct json_path *path, size_t index,
@@ -155,9 +175,8 @@ void editor_insert(struct editor *editor, cJSON *array, const struct json_path *
         fail(editor);
         return;
     }
-    if (record(editor, "add", JSON_ELEMENT(path, index), NULL, owned, reason) &&
-        insert_into(array, index, owned))
-        owned = NULL;
+    if (record(editor, "add", JSON_ELEMENT(path, index), NULL, owned, reason))
+        insert_into(array, index, take_pointer(&owned));
 }
 
 void editor_replace_element(struct editor *editor, cJSON *array, const struct json_path *path, size_t index,
@@ -185,9 +204,7 @@ void editor_move_element(struct editor *editor, cJSON *array, const struct json_
 {
     if (!record(editor, "move", JSON_ELEMENT(path, to), JSON_ELEMENT(path, from), NULL, reason))
         return;
-    cJSON *element = cJSON_DetachItemFromArray(array, (int) from);
-    if (!insert_into(array, to, element))
-        cJSON_Delete(element);
+    insert_into(array, to, cJSON_DetachItemFromArray(array, (int) from));
 }
 
 bool editor_check(const struct editor *editor, struct error *error)
@@ -195,10 +212,17 @@ bool editor_check(const struct editor *editor, struct error *error)
     return !editor->has_failed || error_set_no_memory(error);
 }
 
+struct injection_operation *editor_take_operations(struct editor *editor)
+{
+    editor->count = editor->reserved = 0;
+    return take_pointer(&editor->operations);
+}
+
 void editor_done(struct editor *editor)
 {
     for (size_t i = 0; i < editor->count; i++)
-        operation_done(&editor->operations[i]);
+        free(editor->operations[i].text);
     free(editor->operations);
-    *editor = (struct editor){0};
+    buffer_done(&editor->text);
+    *editor = EDITOR_INIT;
 }
