@@ -38,7 +38,8 @@ static bool emit(struct printer *printer, int is_made, yaml_event_t *event)
  * nothing but line feeds (NEL, LS and PS break lines in YAML, too). */
 static bool is_exact_as_literal(const char *text, size_t length)
 {
-    if (*text == ' ' || *text == '\n' || (length > 1 && text[length - 2] == '\n'))
+    bool ends_with_empty_line = length > 1 && strcmp(text + length - 2, "\n\n") == 0;
+    if (*text == ' ' || *text == '\n' || ends_with_empty_line)
         return false;
     return !strstr(text, "\xC2\x85") && !strstr(text, "\xE2\x80\xA8") && !strstr(text, "\xE2\x80\xA9");
 }
