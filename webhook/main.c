@@ -6,6 +6,9 @@
 
 static const struct command *const commands[] = {
     &command_serve,
+    &command_render,
+    &command_explain,
+    &command_review,
     &command_version,
 };
 

@@ -18,5 +18,8 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
+extern const struct command command_explain;
+extern const struct command command_render;
+extern const struct command command_review;
 extern const struct command command_serve;
 extern const struct command command_version;

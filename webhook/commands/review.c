@@ -1,0 +1,93 @@
+#include "common/json.h"
+#include "webhook/admission/admission.h"
+#include "webhook/commands/command.h"
+#include "webhook/commands/command_line.h"
+#include "webhook/commands/command_report.h"
+#include "webhook/commands/input.h"
+
+/* Largest response: the patch of the largest review, as base64. */
+#define RESPONSE_BYTES (64u * 1024 * 1024)
+
+static const char usage[] =
+    "Usage: openshell-injector review [OPTION...] [FILE|-]\n"
+    "\n"
+    "Reads one AdmissionReview (JSON, from standard input without a file) and prints the response that the\n"
+    "server would give, byte for byte.\n"
+    "\n"
+    "      --endpoint mutate|validate  which of the server's endpoints (default: mutate)\n"
+    "      --namespace-annotation K=V  an annotation of the pod's namespace; may be repeated\n"
+    "      --config FILE               the configuration file\n"
+    "  -h, --help                      this text\n"
+    "\n"
+    "Exit codes: 0 allowed, 1 denied, 2 wrong usage or input, 3 internal failure.\n"
+    "\n"
+    "Examples:\n"
+    "  openshell-injector review < review.json\n"
+    "  openshell-injector review --config injector.yaml < review.json | jq -r .response.patch | base64 -d\n"
+    "  openshell-injector review --endpoint validate < review.json | jq .response.allowed\n";
+
+/* Every namespace has the annotations that the command line gives. */
+static bool find_annotations(void *context, const char *name, struct error *error, cJSON **annotations)
+{
+    const struct command_line *line = context;
+    (void) name;
+    cJSON *copy = NULL;
+    if (line->namespace_annotations && !(copy = cJSON_Duplicate(line->namespace_annotations, true)))
+        return error_set_no_memory(error);
+    *annotations = copy;
+    return true;
+}
+
+static bool answer(const struct command_line *line, const struct configuration *configuration,
+                   struct error *error, struct buffer *response, struct admission_outcome *outcome)
+{
+    _cleanup_(freep) char *body = NULL;
+    const char *path = line->operand_count ? line->operands[0] : INPUT_STANDARD;
+    const char *name;
+    size_t length;
+    if (!input_read_text(path, ADMISSION_BODY_BYTES, error, &name, &body, &length))
+        return false;
+    const struct namespace_source namespaces = {.find = find_annotations, .context = (void *) line};
+    const struct admission_context context = {.configuration = configuration, .namespaces = &namespaces};
+    return admission_review(&context, line->endpoint, body, length, error, response, outcome) ||
+           error_prefix(error, "%s", name);
+}
+
+static int review(const char *name, const struct command_line *line)
+{
+    struct error error;
+    struct configuration *configuration = NULL;
+    if (!command_line_load_configuration(line, &error, &configuration))
+        return command_fail(name, &error);
+    struct admission_outcome outcome;
+    struct buffer response = BUFFER_INIT(RESPONSE_BYTES);
+    int exit_code;
+    if (answer(line, configuration, &error, &response, &outcome)) {
+        buffer_append_character(&response, '\n');
+        exit_code = outcome.decision == INJECTION_DENIED ? COMMAND_DENIED : COMMAND_OK;
+        exit_code = command_finish(name, &response, exit_code);
+    } else {
+        exit_code = command_fail(name, &error);
+    }
+    buffer_done(&response);
+    configuration_free(configuration);
+    return exit_code;
+}
+
+static int run(int argc, char **argv)
+{
+    static const struct command_syntax syntax = {
+        .options = TAKES_CONFIGURATION | TAKES_ENDPOINT,
+        .operand_limit = 1,
+    };
+    struct error error;
+    struct command_line line;
+    if (!command_line_parse(&syntax, argc, argv, &error, &line))
+        return command_fail_usage(argv[0], &error);
+    int exit_code = line.wants_help ? command_help(argv[0], usage, true) : review(argv[0], &line);
+    command_line_done(&line);
+    return exit_code;
+}
+
+const struct command command_review = {
+    .name = "review", .summary = "Answer an AdmissionReview as the server would", .run = run};
