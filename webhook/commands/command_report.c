@@ -53,7 +53,6 @@ int command_help(const char *command, const char *usage, bool takes_configuratio
     if (takes_configuration) {
         buffer_append_string(&text, "\nOptions of the configuration, which win over environment and file:\n");
         configuration_append_help(&text);
-        buffer_append_character(&text, '\n');
     }
     int exit_code = command_finish(command, &text, COMMAND_OK);
     buffer_done(&text);
