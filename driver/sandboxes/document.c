@@ -100,7 +100,7 @@ static bool add_value(struct conversion *conversion, cJSON *parent, const char *
                       const Google__Protobuf__Value *value)
 {
     struct tree *tree = conversion->tree;
-    _cleanup_(cJSON_Deletep) cJSON *null = NULL;
+
     switch (value->kind_case) {
     case GOOGLE__PROTOBUF__VALUE__KIND_STRING_VALUE:
         tree_add_string(tree, parent, key, value->string_value);
@@ -115,8 +115,7 @@ static bool add_value(struct conversion *conversion, cJSON *parent, const char *
     case GOOGLE__PROTOBUF__VALUE__KIND_LIST_VALUE:
         return add_list(conversion, parent, key, value->list_value);
     default:
-        null = cJSON_CreateNull();
-        tree_add_copy(tree, parent, key, null);
+        tree_add_null(tree, parent, key);
         return true;
     }
 }

@@ -59,6 +59,11 @@ void tree_add_boolean(struct tree *tree, cJSON *parent, const char *key, bool va
     put(tree, parent, key, cJSON_CreateBool(value));
 }
 
+void tree_add_null(struct tree *tree, cJSON *parent, const char *key)
+{
+    put(tree, parent, key, cJSON_CreateNull());
+}
+
 void tree_add_integer(struct tree *tree, cJSON *parent, const char *key, int64_t value)
 {
     /* cJSON prints numbers through a double, which would round large ones. */

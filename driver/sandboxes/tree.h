@@ -25,6 +25,7 @@ cJSON *tree_add_object(struct tree *tree, cJSON *parent, const char *key);
 cJSON *tree_add_array(struct tree *tree, cJSON *parent, const char *key);
 void tree_add_string(struct tree *tree, cJSON *parent, const char *key, const char *value);
 void tree_add_boolean(struct tree *tree, cJSON *parent, const char *key, bool value);
+void tree_add_null(struct tree *tree, cJSON *parent, const char *key);
 void tree_add_integer(struct tree *tree, cJSON *parent, const char *key, int64_t value);
 void tree_add_copy(struct tree *tree, cJSON *parent, const char *key, const cJSON *value);
 /* Like tree_add_string, but an empty string adds nothing. */

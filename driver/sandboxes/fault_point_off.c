@@ -1,0 +1,6 @@
+#include "driver/sandboxes/fault_point.h"
+
+void fault_point(const char *name)
+{
+    (void) name;
+}

@@ -1,0 +1,198 @@
+#include "driver/sandboxes/pod_state.h"
+
+#include "common/json.h"
+#include "common/names.h"
+#include "kubernetes/resource.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *text_of(const cJSON *object, const char *key)
+{
+    const cJSON *member = json_member(object, key);
+    return cJSON_IsString(member) ? member->valuestring : "";
+}
+
+static const cJSON *find_named(const cJSON *list, const char *key, const char *name)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, list)
+    {
+        if (strcmp(text_of(item, key), name) == 0)
+            return item;
+    }
+    return NULL;
+}
+
+static bool is_pull_reason(const char *reason)
+{
+    static const char *const reasons[] = {
+        "ErrImagePull",      "ImagePullBackOff",    "InvalidImageName",         "ErrImageNeverPull",
+        "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed"};
+    for (size_t index = 0; index < sizeof reasons / sizeof *reasons; index++) {
+        if (strcmp(reason, reasons[index]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_start_failure(const char *reason)
+{
+    static const char *const reasons[] = {"CreateContainerConfigError", "CreateContainerError",
+                                          "RunContainerError", "CrashLoopBackOff"};
+    for (size_t index = 0; index < sizeof reasons / sizeof *reasons; index++) {
+        if (strcmp(reason, reasons[index]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* True when a container of the list waits for something that may never come. */
+static bool read_blocked(const cJSON *statuses, struct pod_state *pod)
+{
+    const cJSON *status;
+    cJSON_ArrayForEach(status, statuses)
+    {
+        const cJSON *waiting = json_member(json_member(status, "state"), "waiting");
+        const char *reason = text_of(waiting, "reason");
+        bool is_pull_failure = is_pull_reason(reason);
+        if (!is_pull_failure && !is_start_failure(reason))
+            continue;
+        char message[STATE_MESSAGE_BYTES * 2];
+        snprintf(message, sizeof message, "container %s: %s: %s", text_of(status, "name"), reason,
+                 text_of(waiting, "message"));
+        state_copy_text(pod->message, sizeof pod->message, message);
+        pod->phase = POD_BLOCKED;
+        pod->is_pull_failure = is_pull_failure;
+        return true;
+    }
+    return false;
+}
+
+/* Native sidecars are init containers that go on running; they must run too. */
+static bool are_sidecars_running(const cJSON *spec, const cJSON *status)
+{
+    const cJSON *container;
+    cJSON_ArrayForEach(container, json_member(spec, "initContainers"))
+    {
+        if (strcmp(text_of(container, "restartPolicy"), "Always") != 0)
+            continue;
+        const cJSON *found =
+            find_named(json_member(status, "initContainerStatuses"), "name", text_of(container, "name"));
+        if (!json_member(json_member(found, "state"), "running"))
+            return false;
+    }
+    return true;
+}
+
+static bool are_containers_running(const cJSON *spec, const cJSON *status)
+{
+    const cJSON *container;
+    cJSON_ArrayForEach(container, json_member(spec, "containers"))
+    {
+        const cJSON *found =
+            find_named(json_member(status, "containerStatuses"), "name", text_of(container, "name"));
+        if (!json_member(json_member(found, "state"), "running"))
+            return false;
+    }
+    return are_sidecars_running(spec, status);
+}
+
+static const cJSON *agent_state(const cJSON *status)
+{
+    return json_member(find_named(json_member(status, "containerStatuses"), "name", CONTAINER_AGENT),
+                       "state");
+}
+
+/* The container that ended the pod: the agent's, or else an init container that failed before it. */
+static const cJSON *ended_container(const cJSON *status)
+{
+    const cJSON *agent = find_named(json_member(status, "containerStatuses"), "name", CONTAINER_AGENT);
+    if (json_member(json_member(agent, "state"), "terminated"))
+        return agent;
+    const cJSON *container;
+    cJSON_ArrayForEach(container, json_member(status, "initContainerStatuses"))
+    {
+        int64_t exit_code;
+        const cJSON *terminated = json_member(json_member(container, "state"), "terminated");
+        if (json_get_integer(json_member(terminated, "exitCode"), &exit_code) && exit_code != 0)
+            return container;
+    }
+    return NULL;
+}
+
+static void read_ended(const cJSON *status, struct pod_state *pod)
+{
+    const cJSON *container = ended_container(status);
+    const cJSON *terminated = json_member(json_member(container, "state"), "terminated");
+    const char *reason = text_of(status, "reason");
+    char message[STATE_MESSAGE_BYTES * 2];
+    int64_t exit_code;
+    if (*reason) /* the pod as a whole: Evicted, DeadlineExceeded, NodeLost */
+        snprintf(message, sizeof message, "the pod ended: %s: %s", reason, text_of(status, "message"));
+    else if (terminated && json_get_integer(json_member(terminated, "exitCode"), &exit_code))
+        snprintf(message, sizeof message, "container %s ended: %s, exit code %lld",
+                 text_of(container, "name"), text_of(terminated, "reason"), (long long) exit_code);
+    else
+        snprintf(message, sizeof message, "the pod ended: %s", text_of(status, "phase"));
+    state_copy_text(pod->message, sizeof pod->message, message);
+    state_copy_text(pod->since, sizeof pod->since, text_of(terminated, "finishedAt"));
+    pod->phase = POD_ENDED;
+}
+
+static void read_pending(const cJSON *status, struct pod_state *pod)
+{
+    const cJSON *scheduled = find_named(json_member(status, "conditions"), "type", "PodScheduled");
+    pod->phase = POD_PENDING;
+    if (read_blocked(json_member(status, "initContainerStatuses"), pod) ||
+        read_blocked(json_member(status, "containerStatuses"), pod))
+        return;
+    if (strcmp(text_of(scheduled, "status"), "False") == 0)
+        state_copy_text(pod->message, sizeof pod->message, text_of(scheduled, "message"));
+}
+
+void pod_state_read(const cJSON *object, struct pod_state *pod)
+{
+    const cJSON *metadata = json_member(object, "metadata"), *status = json_member(object, "status");
+    const char *phase = text_of(status, "phase");
+    *pod = (struct pod_state){.exists = true, .version = state_read_version(object)};
+    state_copy_text(pod->uid, sizeof pod->uid, text_of(metadata, "uid"));
+    state_copy_text(pod->address, sizeof pod->address, text_of(status, "podIP"));
+    state_copy_text(pod->since, sizeof pod->since, text_of(metadata, "creationTimestamp"));
+    pod->is_deleting = json_member(metadata, "deletionTimestamp") != NULL;
+    if (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0) {
+        read_ended(status, pod);
+    } else if (strcmp(phase, "Running") == 0 && are_containers_running(json_member(object, "spec"), status)) {
+        pod->phase = POD_RUNNING;
+        state_copy_text(pod->since, sizeof pod->since,
+                        text_of(json_member(agent_state(status), "running"), "startedAt"));
+    } else if (json_member(agent_state(status), "terminated")) {
+        /* Other containers may linger; the sandbox is what the agent's container is. */
+        read_ended(status, pod);
+    } else {
+        read_pending(status, pod);
+    }
+}
+
+static const cJSON *agent_container(const cJSON *object)
+{
+    return find_named(json_member(json_member(object, "spec"), "containers"), "name", CONTAINER_AGENT);
+}
+
+/* The mount path is an option of the webhook, so the command is compared with the mount that is there. */
+static bool starts_supervisor(const cJSON *agent)
+{
+    const cJSON *mount = find_named(json_member(agent, "volumeMounts"), "name", VOLUME_SUPERVISOR);
+    const cJSON *command = json_member(agent, "command");
+    const char *program = command && cJSON_IsString(command->child) ? command->child->valuestring : "";
+    const char *directory = text_of(mount, "mountPath");
+    size_t length = strlen(directory);
+    return length > 0 && strncmp(program, directory, length) == 0 && program[length] == '/' &&
+           strcmp(program + length + 1, SUPERVISOR_BINARY) == 0;
+}
+
+bool pod_is_supervised(const cJSON *object)
+{
+    const cJSON *volumes = json_member(json_member(object, "spec"), "volumes");
+    return find_named(volumes, "name", VOLUME_SUPERVISOR) && starts_supervisor(agent_container(object));
+}
