@@ -1,25 +1,24 @@
 #include "common/digest.h"
 
-#include <openssl/err.h>
+#include "common/cleanup.h"
+
 #include <openssl/evp.h>
 
 #define SHA256_BYTES 32
 
-static bool set_openssl_error(struct error *error)
-{
-    unsigned long code = ERR_peek_last_error();
-    bool is_memory = ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
-    ERR_clear_error();
-    return is_memory ? error_set_no_memory(error) : error_set(error, ERROR_INTERNAL, "no SHA-256 in OpenSSL");
-}
+DEFINE_POINTER_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free)
 
 bool digest_sha256_hex(const void *data, size_t length, struct error *error,
                        char hex[static DIGEST_SHA256_HEX_BYTES])
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char digest[SHA256_BYTES];
-    if (EVP_Digest(data, length, digest, NULL, EVP_sha256(), NULL) != 1)
-        return set_openssl_error(error);
+    /* Every provider of OpenSSL has SHA-256, and updating and finishing it cannot fail: what is left is
+     * memory. OpenSSL's own error codes would not tell, since recording one needs memory too. */
+    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (!context || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1 ||
+        EVP_DigestUpdate(context, data, length) != 1 || EVP_DigestFinal_ex(context, digest, NULL) != 1)
+        return error_set_no_memory(error);
     for (size_t i = 0; i < sizeof digest; i++) {
         hex[2 * i] = digits[digest[i] >> 4];
         hex[2 * i + 1] = digits[digest[i] & 0xF];

@@ -12,7 +12,6 @@
 #define DIGEST_SHA256_HEX_BYTES 65
 
 /* Writes the SHA-256 of `length` bytes as hex. `data` may be NULL when `length` is 0. Fails with
- * ERROR_NO_MEMORY, or ERROR_INTERNAL when the library has no SHA-256 (a provider configuration without it).
- */
+ * ERROR_NO_MEMORY only. */
 bool digest_sha256_hex(const void *data, size_t length, struct error *error,
                        char hex[static DIGEST_SHA256_HEX_BYTES]) _warn_unused_result_;

@@ -174,7 +174,7 @@ static bool read_document(struct yaml_reader *reader)
     if (is_empty_scalar(&reader->event))
         return yaml_reader_next(reader);
     if (reader->documents.count == reader->limits->documents)
-        return yaml_reader_fail(reader, ERROR_TOO_LARGE, "more than %zu documents",
+        return yaml_reader_fail(reader, ERROR_TOO_LARGE, "more documents than the %zu allowed",
                                 reader->limits->documents);
     _cleanup_(cJSON_Deletep) cJSON *root = NULL;
     if (!yaml_read_node(reader, 0, yaml_reader_line(reader), &root) || !add_document(reader, root))

@@ -144,7 +144,8 @@ bool configuration_load(const struct configuration_sources *sources, struct erro
  * value. One that takes none may be given one all the same, as `--name=false`. */
 bool configuration_is_flag(const char *name, bool *takes_value);
 
-/* Appends the help text of all flags, one line each, for --help. */
+/* Appends the help text of all flags for --help, two lines each: flag and variable, then meaning and default.
+ */
 void configuration_append_help(struct buffer *buffer);
 
 /* The effective configuration in the file's own form, with every key present (null: not set) and no secret in

@@ -2,11 +2,6 @@
 #include "common/buffer.h"
 #include "webhook/injection/configuration_option.h"
 
-#include <string.h>
-
-/* Where the explanation begins; a longer flag puts it after two spaces. */
-#define HELP_COLUMN 42
-
 static void append_placeholder(const struct option *option, struct buffer *buffer)
 {
     if (option_is_switch(option))
@@ -22,15 +17,14 @@ static void append_placeholder(const struct option *option, struct buffer *buffe
 
 static void append_option(const struct option *option, struct buffer *buffer)
 {
-    size_t start = buffer->length;
     buffer_append_format(buffer, "  --%s", option->flag);
     append_placeholder(option, buffer);
-    size_t width = buffer->length - start;
-    buffer_append_format(buffer, "%*s%s", width + 2 > HELP_COLUMN ? 2 : (int) (HELP_COLUMN - width), "",
-                         option->help);
+    if (option->alias)
+        buffer_append_format(buffer, ", --%s", option->alias);
+    buffer_append_format(buffer, "  [%s]\n        %s", option->variable, option->help);
     if (option->fallback)
         buffer_append_format(buffer, " (%s)", option->fallback);
-    buffer_append_format(buffer, " [%s, %s]\n", option->key, option->variable);
+    buffer_append_character(buffer, '\n');
 }
 
 void configuration_append_help(struct buffer *buffer)

@@ -95,7 +95,8 @@ static void takes_exactly_as_many_documents_and_anchors_as_allowed(void **state)
     (void) state;
     struct yaml_limits bounds = {.bytes = 65536, .depth = 2, .nodes = 65536, .documents = 2};
     assert_parses("a\n---\n---\nb\n", 12, &bounds);
-    assert_too_large("a\n---\nb\n---\nc\n", 14, &bounds, "line 5 column 1: more than 2 documents");
+    assert_too_large("a\n---\nb\n---\nc\n", 14, &bounds,
+                     "line 5 column 1: more documents than the 2 allowed");
 
     _cleanup_(buffer_done) struct buffer text = BUFFER_INIT(65536);
     for (size_t i = 0; i < YAML_ANCHORS_MAXIMUM; i++)
