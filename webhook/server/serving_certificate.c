@@ -23,7 +23,8 @@ static bool import_chain(struct serving_certificate *certificate, const char *pe
     gnutls_datum_t text = {.data = (unsigned char *) (uintptr_t) pem, .size = (unsigned) length};
     unsigned count = SERVING_CERTIFICATE_CHAIN;
     int failure = gnutls_pcert_list_import_x509_raw(certificate->chain, &count, &text, GNUTLS_X509_FMT_PEM,
-                                                    GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
+                                                    GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED |
+                                                        GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED);
     if (failure < 0)
         return set_failure(error, failure, "certificate");
     certificate->chain_length = count;

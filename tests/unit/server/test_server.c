@@ -1,0 +1,342 @@
+#include "common/log.h"
+#include "tests/unit/server/server_fixture.h"
+
+#include <fcntl.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ANSWER_BYTES 65536
+
+static struct server_fixture fixture;
+static char answer[ANSWER_BYTES];
+
+static int set_up_with_uid(void **state)
+{
+    (void) state;
+    server_fixture_init(&fixture, CONFIGURATION_WITH_UID);
+    return 0;
+}
+
+static int set_up_without_uid(void **state)
+{
+    (void) state;
+    server_fixture_init(&fixture, CONFIGURATION_WITHOUT_UID);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void) state;
+    server_fixture_done(&fixture);
+    return 0;
+}
+
+static void answers_a_review(void **state)
+{
+    (void) state;
+    server_fixture_start(&fixture);
+    assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", REVIEW_IN("one"), answer, sizeof answer),
+                     200);
+    assert_non_null(strstr(answer, "Content-Type: application/json\r\n"));
+    assert_non_null(strstr(answer, "\"uid\":\"uid-1\",\"allowed\":true"));
+    assert_null(strstr(answer, "Connection: close"));
+    assert_true(server_fixture_shows_metric(
+        &fixture,
+        "openshell_injector_requests_total{endpoint=\"mutate\",operation=\"CREATE\",result=\"injected\"} 1"));
+    assert_true(server_fixture_comes_to_show(&fixture, "openshell_injector_in_flight_requests 0"));
+}
+
+static void forgets_one_request_before_the_next(void **state)
+{
+    (void) state;
+    struct tls_client client;
+    server_fixture_start(&fixture);
+    assert_true(tls_client_connect(&client, server_port(fixture.server), NULL));
+    for (int i = 0; i < 3; i++) {
+        assert_true(tls_client_post(&client, "/mutate", "{"));
+        assert_int_equal(tls_client_read_answer(&client, answer, sizeof answer), 400);
+        assert_true(tls_client_post(&client, "/mutate", REVIEW_IN("one")));
+        assert_int_equal(tls_client_read_answer(&client, answer, sizeof answer), 200);
+    }
+    tls_client_done(&client);
+}
+
+/* A source of namespaces that never knows any at once, and waits for `permission` otherwise. */
+static sem_t permission;
+static atomic_int waiting;
+static atomic_bool is_unknown;
+
+static bool find_never(void *context, const char *name, struct error *error, cJSON **annotations)
+{
+    (void) context, (void) annotations;
+    return error_set(error, ERROR_UNAVAILABLE, "namespace %s: not known", name);
+}
+
+static bool find_with_permission(void *context, const char *name, struct error *error, cJSON **annotations)
+{
+    (void) context;
+    atomic_fetch_add(&waiting, 1);
+    sem_wait(&permission);
+    atomic_fetch_sub(&waiting, 1);
+    if (atomic_load(&is_unknown))
+        return error_set(error, ERROR_UNAVAILABLE, "namespace %s: not known", name);
+    *annotations = NULL;
+    return true;
+}
+
+static const struct namespace_source never = {.find = find_never};
+static const struct namespace_source with_permission = {.find = find_with_permission};
+
+static int set_up_waiting(void **state)
+{
+    set_up_without_uid(state);
+    sem_init(&permission, 0, 0);
+    atomic_store(&waiting, 0);
+    atomic_store(&is_unknown, false);
+    fixture.options.known_namespaces = &never;
+    fixture.options.namespaces = &with_permission;
+    server_fixture_start(&fixture);
+    return 0;
+}
+
+static void await_waiting(int count)
+{
+    for (int i = 0; i < 500 && atomic_load(&waiting) != count; i++)
+        usleep(10000);
+    assert_int_equal(atomic_load(&waiting), count);
+}
+
+static void serves_others_while_a_request_waits_for_its_namespace(void **state)
+{
+    (void) state;
+    struct tls_client waiting_client;
+    assert_true(tls_client_connect(&waiting_client, server_port(fixture.server), NULL));
+    assert_true(tls_client_post(&waiting_client, "/mutate", REVIEW_IN("new")));
+    await_waiting(1);
+    /* The only worker thread is free for this one. */
+    assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", "{", answer, sizeof answer), 400);
+    sem_post(&permission);
+    assert_int_equal(tls_client_read_answer(&waiting_client, answer, sizeof answer), 200);
+    assert_non_null(strstr(answer, "\"allowed\":true"));
+    tls_client_done(&waiting_client);
+}
+
+static void says_unavailable_when_the_namespace_stays_unknown(void **state)
+{
+    (void) state;
+    atomic_store(&is_unknown, true);
+    sem_post(&permission);
+    assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", REVIEW_IN("gone"), answer, sizeof answer),
+                     503);
+    assert_non_null(strstr(answer, "namespace gone: not known"));
+    assert_true(server_fixture_shows_metric(
+        &fixture,
+        "openshell_injector_requests_total{endpoint=\"mutate\",operation=\"CREATE\",result=\"error\"} 1"));
+}
+
+static void survives_a_client_that_leaves_while_it_waits(void **state)
+{
+    (void) state;
+    struct tls_client client;
+    assert_true(tls_client_connect(&client, server_port(fixture.server), NULL));
+    assert_true(tls_client_post(&client, "/mutate", REVIEW_IN("new")));
+    await_waiting(1);
+    tls_client_done(&client);
+    sem_post(&permission);
+    assert_true(server_fixture_comes_to_show(&fixture, "openshell_injector_in_flight_requests 0"));
+    assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", "{", answer, sizeof answer), 400);
+}
+
+static void stops_with_requests_that_wait(void **state)
+{
+    (void) state;
+    struct tls_client client;
+    assert_true(tls_client_connect(&client, server_port(fixture.server), NULL));
+    assert_true(tls_client_post(&client, "/mutate", REVIEW_IN("new")));
+    await_waiting(1);
+    sem_post(&permission);
+    assert_int_equal(server_stop(take_pointer(&fixture.server), 5000), 0);
+    assert_int_equal(tls_client_read_answer(&client, answer, sizeof answer), 200);
+    tls_client_done(&client);
+}
+
+/* A hook that keeps what it saw. */
+static struct {
+    int calls;
+    bool refuses;
+    char digest[65];
+    char uid[128];
+    size_t request_length, response_length;
+} seen;
+
+static bool record(void *context, const struct decision *decision, struct error *error)
+{
+    (void) context;
+    seen.calls++;
+    seen.request_length = decision->request_length;
+    seen.response_length = decision->response_length;
+    snprintf(seen.digest, sizeof seen.digest, "%s", decision->configuration->digest);
+    snprintf(seen.uid, sizeof seen.uid, "%s", decision->outcome->uid);
+    return !seen.refuses || error_set(error, ERROR_IO, "the disk is full");
+}
+
+static const struct decision_hook hook = {.record = record};
+
+static int set_up_hook(void **state)
+{
+    memset(&seen, 0, sizeof seen);
+    set_up_with_uid(state);
+    fixture.options.hook = &hook;
+    server_fixture_start(&fixture);
+    return 0;
+}
+
+static void shows_each_decision_to_the_hook_first(void **state)
+{
+    (void) state;
+    assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", REVIEW_IN("one"), answer, sizeof answer),
+                     200);
+    assert_int_equal(seen.calls, 1);
+    assert_string_equal(seen.uid, "uid-1");
+    assert_int_equal(strlen(seen.digest), 64);
+    assert_int_equal(seen.request_length, strlen(REVIEW_IN("one")));
+    assert_int_equal(seen.response_length, strlen(strstr(answer, "\r\n\r\n") + 4));
+    assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", "{", answer, sizeof answer), 400);
+    assert_int_equal(seen.calls, 1);
+}
+
+static void refuses_admission_when_the_hook_does(void **state)
+{
+    (void) state;
+    seen.refuses = true;
+    assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", REVIEW_IN("one"), answer, sizeof answer),
+                     503);
+    assert_non_null(strstr(answer, "the disk is full"));
+    assert_null(strstr(answer, "allowed"));
+    assert_true(server_fixture_shows_metric(
+        &fixture,
+        "openshell_injector_requests_total{endpoint=\"mutate\",operation=\"CREATE\",result=\"error\"} 1"));
+}
+
+static void counts_a_client_that_leaves_in_the_middle(void **state)
+{
+    (void) state;
+    static const char start[] = "POST /mutate HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                                "Content-Length: 100\r\n\r\n{";
+    struct tls_client client;
+    server_fixture_start(&fixture);
+    assert_true(tls_client_connect(&client, server_port(fixture.server), NULL));
+    assert_true(tls_client_send(&client, start, sizeof start - 1));
+    assert_true(server_fixture_comes_to_show(&fixture, "openshell_injector_in_flight_requests 1"));
+    tls_client_done(&client);
+    assert_true(server_fixture_comes_to_show(
+        &fixture,
+        "openshell_injector_requests_total{endpoint=\"mutate\",operation=\"unknown\",result=\"aborted\"} 1"));
+    assert_true(server_fixture_comes_to_show(&fixture, "openshell_injector_in_flight_requests 0"));
+}
+
+#define BODY_BUDGET ((size_t) 32 * 1024 * 1024)
+#define FREE_BYTES ((size_t) 64 * 1024)
+#define BODY_LIMIT ((size_t) 7 * 1024 * 1024)
+
+/* Begins a body of `length` bytes and sends `sent` of them. */
+static void send_part(struct tls_client *client, size_t length, size_t sent)
+{
+    static char block[65536];
+    char header[256];
+    memset(block, 'x', sizeof block);
+    int header_length = snprintf(header, sizeof header,
+                                 "POST /mutate HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                                 "Content-Length: %zu\r\n\r\n",
+                                 length);
+    assert_true(tls_client_send(client, header, (size_t) header_length));
+    while (sent > 0) {
+        size_t part = sent < sizeof block ? sent : sizeof block;
+        assert_true(tls_client_send(client, block, part));
+        sent -= part;
+    }
+}
+
+static void takes_large_bodies_up_to_their_common_budget(void **state)
+{
+    (void) state;
+    struct tls_client held[4], last;
+    size_t charged = 4 * (BODY_LIMIT - FREE_BYTES);
+    size_t rest = BODY_BUDGET - charged + FREE_BYTES;
+    server_fixture_start(&fixture);
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(tls_client_connect(&held[i], server_port(fixture.server), NULL));
+        /* All but the last byte, so that it stays where it is. */
+        send_part(&held[i], BODY_LIMIT, BODY_LIMIT - 1);
+    }
+    rest += 4;
+    assert_true(tls_client_connect(&last, server_port(fixture.server), NULL));
+    usleep(500000);
+    send_part(&last, rest, rest);
+    assert_int_equal(tls_client_read_answer(&last, answer, sizeof answer), 400);
+    send_part(&last, rest + 1, rest + 1);
+    assert_int_equal(tls_client_read_answer(&last, answer, sizeof answer), 503);
+    assert_non_null(strstr(answer, "too many large requests at once"));
+    /* What the others held is free again when they are gone. */
+    for (size_t i = 0; i < 4; i++)
+        tls_client_done(&held[i]);
+    assert_true(server_fixture_comes_to_show(&fixture, "openshell_injector_in_flight_requests 0"));
+    send_part(&last, BODY_LIMIT, BODY_LIMIT);
+    assert_int_equal(tls_client_read_answer(&last, answer, sizeof answer), 400);
+    tls_client_done(&last);
+}
+
+static void closes_connections_after_the_answer_while_draining(void **state)
+{
+    (void) state;
+    server_fixture_start(&fixture);
+    readiness_set_draining(&fixture.readiness);
+    assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", REVIEW_IN("one"), answer, sizeof answer),
+                     200);
+    assert_non_null(strstr(answer, "Connection: close\r\n"));
+}
+
+static void does_not_start_on_an_address_in_use(void **state)
+{
+    (void) state;
+    struct error error;
+    char address[32];
+    struct server *second = NULL;
+    server_fixture_start(&fixture);
+    snprintf(address, sizeof address, "127.0.0.1:%u", server_port(fixture.server));
+    fixture.options.address = address;
+    assert_false(server_start(&fixture.options, &error, &second));
+    assert_int_equal(error.code, ERROR_IO);
+    assert_null(second);
+}
+
+#define SERVER_TEST(name, set_up) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    log_set_descriptor(open("/dev/null", O_WRONLY | O_CLOEXEC));
+    const struct CMUnitTest tests[] = {
+        SERVER_TEST(answers_a_review, set_up_with_uid),
+        SERVER_TEST(forgets_one_request_before_the_next, set_up_with_uid),
+        SERVER_TEST(serves_others_while_a_request_waits_for_its_namespace, set_up_waiting),
+        SERVER_TEST(says_unavailable_when_the_namespace_stays_unknown, set_up_waiting),
+        SERVER_TEST(survives_a_client_that_leaves_while_it_waits, set_up_waiting),
+        SERVER_TEST(stops_with_requests_that_wait, set_up_waiting),
+        SERVER_TEST(shows_each_decision_to_the_hook_first, set_up_hook),
+        SERVER_TEST(refuses_admission_when_the_hook_does, set_up_hook),
+        SERVER_TEST(counts_a_client_that_leaves_in_the_middle, set_up_with_uid),
+        SERVER_TEST(takes_large_bodies_up_to_their_common_budget, set_up_with_uid),
+        SERVER_TEST(closes_connections_after_the_answer_while_draining, set_up_with_uid),
+        SERVER_TEST(does_not_start_on_an_address_in_use, set_up_with_uid),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
