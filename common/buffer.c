@@ -20,8 +20,16 @@ void buffer_clear(struct buffer *buffer)
         buffer->data[0] = '\0';
 }
 
+/* Reserved memory never passes the maximum, so what fits into it needs no other look at the limits. */
+static bool fits_reserved(const struct buffer *buffer, size_t length)
+{
+    return length < buffer->reserved - buffer->length && buffer->failure == ERROR_NONE;
+}
+
 bool buffer_reserve(struct buffer *buffer, size_t length)
 {
+    if (fits_reserved(buffer, length))
+        return true;
     if (buffer->failure != ERROR_NONE)
         return false;
     if (length > buffer->maximum || buffer->length > buffer->maximum - length) {
@@ -29,11 +37,11 @@ bool buffer_reserve(struct buffer *buffer, size_t length)
         return false;
     }
     size_t needed = buffer->length + length + 1;
-    if (needed <= buffer->reserved)
-        return true;
     size_t reserved = buffer->reserved ? buffer->reserved : BUFFER_FIRST_BYTES;
-    while (reserved < needed)
-        reserved = reserved > buffer->maximum / 2 ? buffer->maximum + 1 : reserved * 2;
+    while (reserved < needed && reserved <= buffer->maximum / 2)
+        reserved *= 2;
+    if (reserved < needed || reserved > buffer->maximum)
+        reserved = buffer->maximum + 1;
     char *data = realloc(buffer->data, reserved);
     if (!data) {
         buffer->failure = ERROR_NO_MEMORY;
@@ -47,7 +55,7 @@ bool buffer_reserve(struct buffer *buffer, size_t length)
 
 bool buffer_append(struct buffer *buffer, const void *data, size_t length)
 {
-    if (!buffer_reserve(buffer, length))
+    if (!fits_reserved(buffer, length) && !buffer_reserve(buffer, length))
         return false;
     if (length)
         memcpy(buffer->data + buffer->length, data, length);
@@ -61,9 +69,18 @@ bool buffer_append_string(struct buffer *buffer, const char *string)
     return buffer_append(buffer, string, strlen(string));
 }
 
-bool buffer_append_character(struct buffer *buffer, char character)
+bool buffer_append_integer(struct buffer *buffer, int64_t integer)
 {
-    return buffer_append(buffer, &character, 1);
+    char digits[20]; /* the sign and 19 digits */
+    size_t first = sizeof digits;
+    uint64_t rest = integer < 0 ? -(uint64_t) integer : (uint64_t) integer;
+    do {
+        digits[--first] = (char) ('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    if (integer < 0)
+        digits[--first] = '-';
+    return buffer_append(buffer, digits + first, sizeof digits - first);
 }
 
 bool buffer_append_format(struct buffer *buffer, const char *format, ...)

@@ -7,6 +7,7 @@
 #include "common/error.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct buffer {
     char *data;      /* NULL until the first byte; owned */
@@ -28,7 +29,15 @@ void buffer_clear(struct buffer *buffer);
 /* Appends; after a failure these do nothing, and return false. */
 bool buffer_append(struct buffer *buffer, const void *data, size_t length);
 bool buffer_append_string(struct buffer *buffer, const char *string);
-bool buffer_append_character(struct buffer *buffer, char character);
+static inline bool buffer_append_character(struct buffer *buffer, char character)
+{
+    if (buffer->failure != ERROR_NONE || buffer->reserved - buffer->length < 2)
+        return buffer_append(buffer, &character, 1);
+    buffer->data[buffer->length++] = character;
+    buffer->data[buffer->length] = '\0';
+    return true;
+}
+bool buffer_append_integer(struct buffer *buffer, int64_t integer); /* in decimal */
 bool buffer_append_format(struct buffer *buffer, const char *format, ...) _printf_(2, 3);
 
 /* Makes room for `length` more bytes without changing the content. */

@@ -109,36 +109,6 @@ bool json_parse(const char *text, size_t length, const struct json_limits *limit
     return true;
 }
 
-bool json_print(const cJSON *value, bool indented, struct error *error, char **text)
-{
-    char *printed = indented ? cJSON_Print(value) : cJSON_PrintUnformatted(value);
-    if (!printed)
-        return error_set_no_memory(error);
-    *text = printed;
-    return true;
-}
-
-bool json_append_string(struct buffer *buffer, const char *text)
-{
-    static const char digits[] = "0123456789abcdef";
-    buffer_append_character(buffer, '"');
-    const char *plain = text;
-    for (const char *at = text; *at; at++) {
-        unsigned char byte = (unsigned char) *at;
-        if (byte >= 0x20 && byte != '"' && byte != '\\')
-            continue;
-        buffer_append(buffer, plain, (size_t) (at - plain));
-        plain = at + 1;
-        if (byte >= 0x20)
-            buffer_append(buffer, (const char[]){'\\', (char) byte}, 2);
-        else
-            buffer_append(buffer, (const char[]){'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15]},
-                          6);
-    }
-    buffer_append_string(buffer, plain);
-    return buffer_append_character(buffer, '"');
-}
-
 bool json_get_integer(const cJSON *value, int64_t *integer)
 {
     if (cJSON_IsNumber(value)) {

@@ -54,7 +54,11 @@ bool json_parse(const char *text, size_t length, const struct json_limits *limit
 /* Prints compactly (`indented` false) or with tabs; the caller frees `*text`. */
 bool json_print(const cJSON *value, bool indented, struct error *error, char **text) _warn_unused_result_;
 
-/* Appends `text` (UTF-8) as a JSON string, quoted and escaped. Returns what the last append does. */
+/* Appends `value` compactly, members in their order. Returns what the last append does. */
+bool json_append(struct buffer *buffer, const cJSON *value);
+
+/* Appends `text` (UTF-8) as a JSON string, quoted and with no escapes but the necessary ones. Returns what
+ * the last append does. */
 bool json_append_string(struct buffer *buffer, const char *text);
 
 /* The member `key`, or NULL when it is absent or null, or `object` is not an object (or NULL). No error. */

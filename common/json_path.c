@@ -1,7 +1,5 @@
 #include "common/json.h"
 
-#include <string.h>
-
 static bool is_identifier(const char *key)
 {
     if (!*key)
@@ -30,22 +28,28 @@ void json_path_append_field(const struct json_path *path, struct buffer *buffer)
         buffer_append_format(buffer, "[%s]", path->key);
 }
 
+static void append_pointer_token(const char *key, struct buffer *buffer)
+{
+    const char *plain = key;
+    const char *at = key;
+    for (; *at; at++) {
+        if (*at != '~' && *at != '/')
+            continue;
+        buffer_append(buffer, plain, (size_t) (at - plain));
+        buffer_append_string(buffer, *at == '~' ? "~0" : "~1");
+        plain = at + 1;
+    }
+    buffer_append(buffer, plain, (size_t) (at - plain));
+}
+
 void json_path_append_pointer(const struct json_path *path, struct buffer *buffer)
 {
     if (!path->parent)
         return;
     json_path_append_pointer(path->parent, buffer);
-    if (!path->key) {
-        buffer_append_format(buffer, "/%zu", path->index);
-        return;
-    }
     buffer_append_character(buffer, '/');
-    const char *at = path->key;
-    while (*at) {
-        size_t plain = strcspn(at, "~/");
-        buffer_append(buffer, at, plain);
-        at += plain;
-        if (*at)
-            buffer_append_string(buffer, *at++ == '~' ? "~0" : "~1");
-    }
+    if (path->key)
+        append_pointer_token(path->key, buffer);
+    else
+        buffer_append_integer(buffer, (int64_t) path->index);
 }

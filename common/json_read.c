@@ -9,7 +9,8 @@ cJSON *json_member(const cJSON *object, const char *key)
     if (!cJSON_IsObject(object))
         return NULL;
     for (cJSON *member = object->child; member; member = member->next) {
-        if (strcmp(member->string, key) == 0)
+        /* Most keys differ in their first byte. */
+        if (member->string[0] == key[0] && strcmp(member->string, key) == 0)
             return cJSON_IsNull(member) ? NULL : member;
     }
     return NULL;

@@ -9,11 +9,25 @@ cJSON *container_build_command(const struct planned_container *planned)
     return cJSON_CreateStringArray(planned->arguments, (int) planned->argument_count);
 }
 
+/* Adds `item` (NULL: its making failed) to an object or, with key NULL, to an array. Keys are literals, which
+ * need no copy. */
+static bool add(cJSON *owner, const char *key, cJSON *item)
+{
+    if (item && (key ? cJSON_AddItemToObjectCS(owner, key, item) : cJSON_AddItemToArray(owner, item)))
+        return true;
+    cJSON_Delete(item);
+    return false;
+}
+
+static bool add_string(cJSON *object, const char *key, const char *value)
+{
+    return add(object, key, cJSON_CreateString(value));
+}
+
 cJSON *container_build_variable(const struct planned_variable *variable)
 {
     _cleanup_(cJSON_Deletep) cJSON *object = cJSON_CreateObject();
-    if (!cJSON_AddStringToObject(object, "name", variable->name) ||
-        !cJSON_AddStringToObject(object, "value", variable->value))
+    if (!add_string(object, "name", variable->name) || !add_string(object, "value", variable->value))
         return NULL;
     return take_pointer(&object);
 }
@@ -21,20 +35,10 @@ cJSON *container_build_variable(const struct planned_variable *variable)
 cJSON *container_build_mount(const struct planned_mount *mount)
 {
     _cleanup_(cJSON_Deletep) cJSON *object = cJSON_CreateObject();
-    if (!cJSON_AddStringToObject(object, "name", mount->volume) ||
-        !cJSON_AddStringToObject(object, "mountPath", mount->path) ||
-        (mount->is_read_only && !cJSON_AddTrueToObject(object, "readOnly")))
+    if (!add_string(object, "name", mount->volume) || !add_string(object, "mountPath", mount->path) ||
+        (mount->is_read_only && !add(object, "readOnly", cJSON_CreateTrue())))
         return NULL;
     return take_pointer(&object);
-}
-
-/* Adds `item` (NULL: its making failed) to an object or, with key NULL, to an array. */
-static bool add(cJSON *owner, const char *key, cJSON *item)
-{
-    if (item && (key ? cJSON_AddItemToObject(owner, key, item) : cJSON_AddItemToArray(owner, item)))
-        return true;
-    cJSON_Delete(item);
-    return false;
 }
 
 static bool add_variables(cJSON *container, const struct planned_container *planned)
@@ -62,12 +66,11 @@ static bool add_mounts(cJSON *container, const struct planned_container *planned
 cJSON *container_build(const struct planned_container *planned)
 {
     _cleanup_(cJSON_Deletep) cJSON *container = cJSON_CreateObject();
-    if (!cJSON_AddStringToObject(container, "name", planned->name) ||
-        (*planned->image && !cJSON_AddStringToObject(container, "image", planned->image)) ||
-        (*planned->pull_policy &&
-         !cJSON_AddStringToObject(container, "imagePullPolicy", planned->pull_policy)) ||
+    if (!add_string(container, "name", planned->name) ||
+        (*planned->image && !add_string(container, "image", planned->image)) ||
+        (*planned->pull_policy && !add_string(container, "imagePullPolicy", planned->pull_policy)) ||
         !add(container, "command", container_build_command(planned)) ||
-        (planned->is_native_sidecar && !cJSON_AddStringToObject(container, "restartPolicy", "Always")) ||
+        (planned->is_native_sidecar && !add_string(container, "restartPolicy", "Always")) ||
         !add_variables(container, planned) ||
         (planned->resources && !add(container, "resources", cJSON_Duplicate(planned->resources, true))) ||
         !add(container, "securityContext", security_context_build(&planned->security)) ||

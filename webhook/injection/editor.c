@@ -4,7 +4,20 @@
 
 #include <string.h>
 
-#define FIRST_OPERATIONS 32
+/* Enough for an ordinary pod without growing. */
+#define FIRST_OPERATIONS 48
+#define FIRST_TEXT_BYTES 6144
+
+/* An operation whose texts are places in the editor's buffer, which still moves. */
+struct recorded_operation {
+    const char *verb;
+    const char *reason;
+    size_t path;
+    size_t from;  /* NO_TEXT: none */
+    size_t value; /* NO_TEXT: none */
+};
+
+#define NO_TEXT SIZE_MAX
 
 static bool fail(struct editor *editor)
 {
@@ -17,7 +30,7 @@ static bool reserve_operation(struct editor *editor)
     if (editor->count < editor->reserved)
         return true;
     size_t reserved = editor->reserved ? editor->reserved * 2 : FIRST_OPERATIONS;
-    struct injection_operation *operations = realloc(editor->operations, reserved * sizeof *operations);
+    struct recorded_operation *operations = realloc(editor->operations, reserved * sizeof *operations);
     if (!operations)
         return fail(editor);
     editor->operations = operations;
@@ -25,43 +38,41 @@ static bool reserve_operation(struct editor *editor)
     return true;
 }
 
-/* Prints pointers and value one after the other, each ended by a NUL, and sets the operation's own copy. The
- * value is printed now, so that it stays what it was whatever is changed in the tree later. */
-static bool print_operation(struct buffer *text, const struct json_path *path, const struct json_path *from,
-                            const cJSON *value, struct injection_operation *operation)
+static size_t print_pointer(struct buffer *text, const struct json_path *path)
 {
-    buffer_clear(text);
+    size_t start = text->length;
     json_path_append_pointer(path, text);
     buffer_append_character(text, '\0');
-    size_t from_start = text->length;
-    if (from) {
-        json_path_append_pointer(from, text);
-        buffer_append_character(text, '\0');
-    }
-    size_t value_start = text->length;
-    if (value)
-        json_append(text, value);
-    if (!buffer_check(text, NULL))
-        return false;
-    operation->text = malloc(text->length + 1);
-    if (!operation->text)
-        return false;
-    memcpy(operation->text, text->data, text->length + 1);
-    operation->path = operation->text;
-    operation->from = from ? operation->text + from_start : NULL;
-    operation->value = value ? operation->text + value_start : NULL;
-    return true;
+    return start;
+}
+
+/* The value is printed now, so that it stays what it was whatever is changed in the tree later. */
+static size_t print_value(struct buffer *text, const cJSON *value)
+{
+    size_t start = text->length;
+    json_append(text, value);
+    buffer_append_character(text, '\0');
+    return start;
 }
 
 /* Records one operation; `from` and `value` may be NULL. */
 static bool record(struct editor *editor, const char *verb, const struct json_path *path,
                    const struct json_path *from, const cJSON *value, const char *reason)
 {
-    struct injection_operation operation = {.verb = verb, .reason = reason};
+    struct buffer *text = &editor->text;
     if (editor->has_failed || !reserve_operation(editor) ||
-        !print_operation(&editor->text, path, from, value, &operation))
+        (text->length == 0 && !buffer_reserve(text, FIRST_TEXT_BYTES)))
         return fail(editor);
-    editor->operations[editor->count++] = operation;
+    editor->operations[editor->count] = (struct recorded_operation){
+        .verb = verb,
+        .reason = reason,
+        .path = print_pointer(text, path),
+        .from = from ? print_pointer(text, from) : NO_TEXT,
+        .value = value ? print_value(text, value) : NO_TEXT,
+    };
+    if (!buffer_check(text, NULL))
+        return fail(editor);
+    editor->count++;
     return true;
 }
 
@@ -212,16 +223,34 @@ bool editor_check(const struct editor *editor, struct error *error)
     return !editor->has_failed || error_set_no_memory(error);
 }
 
-struct injection_operation *editor_take_operations(struct editor *editor)
+bool editor_finish(struct editor *editor, struct error *error, struct injection_result *result)
 {
-    editor->count = editor->reserved = 0;
-    return take_pointer(&editor->operations);
+    if (!editor_check(editor, error))
+        return false;
+    if (editor->count == 0)
+        return true;
+    struct injection_operation *operations = calloc(editor->count, sizeof *operations);
+    if (!operations)
+        return error_set_no_memory(error);
+    char *text = take_pointer(&editor->text.data);
+    for (size_t i = 0; i < editor->count; i++) {
+        const struct recorded_operation *recorded = &editor->operations[i];
+        operations[i] = (struct injection_operation){
+            .verb = recorded->verb,
+            .path = text + recorded->path,
+            .from = recorded->from == NO_TEXT ? NULL : text + recorded->from,
+            .value = recorded->value == NO_TEXT ? NULL : text + recorded->value,
+            .reason = recorded->reason,
+        };
+    }
+    result->operations = operations;
+    result->operation_count = editor->count;
+    result->text = text;
+    return true;
 }
 
 void editor_done(struct editor *editor)
 {
-    for (size_t i = 0; i < editor->count; i++)
-        free(editor->operations[i].text);
     free(editor->operations);
     buffer_done(&editor->text);
     *editor = EDITOR_INIT;

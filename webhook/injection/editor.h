@@ -11,12 +11,18 @@
 #include "common/json.h"
 #include "webhook/injection/injection.h"
 
+/* Longer than the texts of all operations on a pod that passed the body limit. */
+#define EDITOR_TEXT_BYTES (64u * 1024 * 1024)
+
 struct editor {
-    struct injection_operation *operations; /* owned */
+    struct recorded_operation *operations; /* owned */
     size_t count;
     size_t reserved;
+    struct buffer text; /* the texts of all operations, one after the other */
     bool has_failed;
 };
+
+#define EDITOR_INIT ((struct editor){.text = BUFFER_INIT(EDITOR_TEXT_BYTES)})
 
 /* Sets a member: "add" when it is absent (or null), else "replace". Takes `value` (NULL: its making failed).
  */
@@ -57,5 +63,10 @@ void editor_move_element(struct editor *editor, cJSON *array, const struct json_
 
 /* True when nothing failed; else ERROR_NO_MEMORY. */
 bool editor_check(const struct editor *editor, struct error *error) _warn_unused_result_;
+
+/* Hands over the operations recorded, as `operations`, `operation_count` and `text` of the result; fails as
+ * editor_check does. */
+bool editor_finish(struct editor *editor, struct error *error,
+                   struct injection_result *result) _warn_unused_result_;
 
 void editor_done(struct editor *editor);

@@ -68,7 +68,7 @@ static bool apply(struct plan *plan, struct error *error, struct editor *editor)
     container_edits_apply_agent(plan, editor);
     container_edits_apply_init(plan, editor);
     container_edits_apply_sidecar(plan, editor);
-    return plan_check(plan, error) && editor_check(editor, error);
+    return plan_check(plan, error);
 }
 
 /* The whole way for a selected pod; `result` owns what was found even when it fails. */
@@ -82,16 +82,14 @@ static bool decide(struct plan *plan, const struct injection_request *request, s
         result->decision = INJECTION_DENIED;
         return true;
     }
-    struct editor editor = {0};
-    if (!apply(plan, error, &editor)) {
-        editor_done(&editor);
-        return false;
+    struct editor editor = EDITOR_INIT;
+    bool is_applied = apply(plan, error, &editor) && editor_finish(&editor, error, result);
+    if (is_applied) {
+        result->decision = result->operation_count ? INJECTION_INJECTED : INJECTION_UNCHANGED;
+        result->warning = plan->warning;
     }
-    result->operations = editor.operations;
-    result->operation_count = editor.count;
-    result->decision = editor.count ? INJECTION_INJECTED : INJECTION_UNCHANGED;
-    result->warning = plan->warning;
-    return true;
+    editor_done(&editor);
+    return is_applied;
 }
 
 bool injection_run(const struct injection_request *request, struct error *error,
@@ -123,8 +121,8 @@ bool injection_run(const struct injection_request *request, struct error *error,
 
 void injection_result_done(struct injection_result *result)
 {
-    struct editor editor = {.operations = result->operations, .count = result->operation_count};
-    editor_done(&editor);
+    free(result->operations);
+    free(result->text);
     denial_list_done(&result->denials);
     *result = (struct injection_result){.decision = INJECTION_SKIPPED};
 }

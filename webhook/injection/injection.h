@@ -30,12 +30,12 @@ struct injection_request {
     const struct configuration *configuration;
 };
 
-/* One operation of the patch (RFC 6902) with its reason. */
+/* One operation of the patch (RFC 6902) with its reason. Pointer and value are texts of the result. */
 struct injection_operation {
     const char *verb;   /* "add", "replace", "remove", "move"; static */
-    char *path;         /* RFC 6901 pointer; owned */
-    char *from;         /* move only, else NULL; owned */
-    char *value;        /* add and replace: compact JSON text, else NULL; owned */
+    const char *path;   /* RFC 6901 pointer */
+    const char *from;   /* move only, else NULL */
+    const char *value;  /* add and replace: compact JSON text, else NULL */
     const char *reason; /* one sentence for auditors; static */
 };
 
@@ -43,6 +43,7 @@ struct injection_result {
     enum injection_decision decision;
     struct injection_operation *operations;
     size_t operation_count;
+    char *text;                 /* what the operations' path, from and value point into */
     struct denial_list denials; /* decision denied: at least one */
     const char *warning;        /* for the user who creates the pod; static, else NULL */
     const char *skip_reason;    /* skipped: why; static, else NULL */

@@ -9,6 +9,8 @@
 #define ENVIRONMENT_NAME "OPENSHELL_USER_ENVIRONMENT"
 #define SPEC_ENCODED_PREFIX "base64url:"
 #define SPEC_DEPTH 8
+/* More than a pod's own strings can be, since a pod passes the body limit. */
+#define TEXT_BYTES (16u * 1024 * 1024)
 
 static const char spec_reason[] =
     "the command that the supervisor starts in the sandbox: the container's own";
@@ -70,32 +72,39 @@ static bool plan_present_spec(struct plan *plan, const struct json_path *agent_p
         "{\"version\":1,\"command\":[...],\"tty\":...}; or give the container a command of its own");
 }
 
-static bool append_arguments(cJSON *command, const cJSON *arguments)
+static void append_arguments(struct buffer *text, const cJSON *arguments)
 {
     const cJSON *argument;
     cJSON_ArrayForEach(argument, arguments)
     {
-        if (!cJSON_AddItemToArray(command, cJSON_CreateStringReference(argument->valuestring)))
-            return false;
+        if (text->length && text->data[text->length - 1] != '[')
+            buffer_append_character(text, ',');
+        json_append_string(text, argument->valuestring);
     }
-    return true;
+}
+
+/* Hands over what was written, NULL without memory. */
+static char *take_text(struct buffer *text)
+{
+    char *string = NULL;
+    if (!buffer_take(text, NULL, &string))
+        string = NULL;
+    buffer_done(text);
+    return string;
 }
 
 /* The specification of the container's own command and arguments, or of a login shell when it has neither. */
 static char *print_spec(const cJSON *command, const cJSON *arguments, bool has_tty)
 {
-    _cleanup_(cJSON_Deletep) cJSON *spec = cJSON_CreateObject();
-    if (!cJSON_AddNumberToObject(spec, "version", 1))
-        return NULL;
-    cJSON *list = cJSON_AddArrayToObject(spec, "command");
-    if (!list || !append_arguments(list, command) || !append_arguments(list, arguments))
-        return NULL;
-    if (!list->child && (!cJSON_AddItemToArray(list, cJSON_CreateStringReference("/bin/bash")) ||
-                         !cJSON_AddItemToArray(list, cJSON_CreateStringReference("-l"))))
-        return NULL;
-    if (!cJSON_AddBoolToObject(spec, "tty", has_tty))
-        return NULL;
-    return cJSON_PrintUnformatted(spec);
+    struct buffer text = BUFFER_INIT(TEXT_BYTES);
+    bool is_empty = !(command && command->child) && !(arguments && arguments->child);
+    buffer_append_string(&text, "{\"version\":1,\"command\":[");
+    append_arguments(&text, command);
+    append_arguments(&text, arguments);
+    if (is_empty)
+        buffer_append_string(&text, "\"/bin/bash\",\"-l\"");
+    buffer_append_string(&text, has_tty ? "],\"tty\":true}" : "],\"tty\":false}");
+    return take_text(&text);
 }
 
 static bool deny_too_large(const char *text, const struct json_path *path, const char *what,
@@ -188,22 +197,19 @@ static size_t collect_entries(const struct plan *plan, const cJSON *list, struct
 
 static char *print_environment(const struct entry *entries, size_t count, bool *is_empty)
 {
-    _cleanup_(cJSON_Deletep) cJSON *object = cJSON_CreateObject();
-    if (!object)
-        return NULL;
+    struct buffer text = BUFFER_INIT(TEXT_BYTES);
+    *is_empty = true;
     for (size_t i = 0; i < count; i++) {
         if (!entries[i].value)
             continue;
-        cJSON *value = cJSON_CreateStringReference(entries[i].value);
-        if (!value)
-            return NULL;
-        if (!cJSON_AddItemToObject(object, entries[i].name, value)) {
-            cJSON_Delete(value);
-            return NULL;
-        }
+        buffer_append_character(&text, *is_empty ? '{' : ',');
+        json_append_string(&text, entries[i].name);
+        buffer_append_character(&text, ':');
+        json_append_string(&text, entries[i].value);
+        *is_empty = false;
     }
-    *is_empty = !object->child;
-    return cJSON_PrintUnformatted(object);
+    buffer_append_string(&text, *is_empty ? "{}" : "}");
+    return take_text(&text);
 }
 
 static bool plan_environment(struct plan *plan, const struct json_path *agent_path, struct error *error,

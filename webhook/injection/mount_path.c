@@ -8,8 +8,11 @@ static bool normalise(const char *path, char normal[static MOUNT_PATH_BYTES + 1]
     size_t length = 0;
     const char *at = path;
     while (*at) {
-        at += strspn(at, "/");
-        size_t part = strcspn(at, "/");
+        while (*at == '/')
+            at++;
+        size_t part = 0;
+        while (at[part] && at[part] != '/')
+            part++;
         if (part == 2 && at[0] == '.' && at[1] == '.') {
             while (length > 0 && normal[--length] != '/')
                 ;

@@ -36,6 +36,35 @@ static void takes_exactly_the_maximum_and_not_one_more(void **state)
     buffer_done(&buffer);
 }
 
+static void grows_to_any_maximum_and_not_beyond(void **state)
+{
+    (void) state;
+    const size_t maxima[] = {1, 2, 255, 256, 257, 511, 512, 513, 1000, 5000};
+    for (size_t i = 0; i < sizeof maxima / sizeof *maxima; i++) {
+        struct buffer buffer = BUFFER_INIT(maxima[i]);
+        for (size_t length = 0; length < maxima[i]; length++)
+            assert_true(buffer_append_character(&buffer, 'x'));
+        assert_true(buffer.reserved <= maxima[i] + 1);
+        assert_false(buffer_append_character(&buffer, 'x'));
+        assert_int_equal(buffer.failure, ERROR_TOO_LARGE);
+        assert_int_equal(strlen(buffer_string(&buffer)), maxima[i]);
+        buffer_done(&buffer);
+    }
+}
+
+static void appends_integers_in_decimal(void **state)
+{
+    (void) state;
+    struct buffer buffer = BUFFER_INIT(64);
+    buffer_append_integer(&buffer, 0);
+    buffer_append_character(&buffer, ' ');
+    buffer_append_integer(&buffer, INT64_MIN);
+    buffer_append_character(&buffer, ' ');
+    buffer_append_integer(&buffer, INT64_MAX);
+    assert_string_equal(buffer_string(&buffer), "0 -9223372036854775808 9223372036854775807");
+    buffer_done(&buffer);
+}
+
 static void remembers_the_first_failure_until_cleared(void **state)
 {
     (void) state;
@@ -65,6 +94,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(appends_in_order_and_stays_terminated),
         cmocka_unit_test(takes_exactly_the_maximum_and_not_one_more),
+        cmocka_unit_test(grows_to_any_maximum_and_not_beyond),
+        cmocka_unit_test(appends_integers_in_decimal),
         cmocka_unit_test(remembers_the_first_failure_until_cleared),
         cmocka_unit_test(hands_its_content_over),
     };

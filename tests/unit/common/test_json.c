@@ -1,6 +1,7 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -111,6 +112,76 @@ static void takes_text_of_the_limit_and_not_one_byte_more(void **state)
     assert_int_equal(error.code, ERROR_TOO_LARGE);
 }
 
+static void assert_prints_as_cjson(cJSON *made)
+{
+    _cleanup_(cJSON_Deletep) cJSON *value = made;
+    struct error error;
+    _cleanup_(freep) char *printed = NULL;
+    assert_non_null(value);
+    _cleanup_(freep) char *expected = cJSON_PrintUnformatted(value);
+    assert_true(json_print(value, false, &error, &printed));
+    assert_string_equal(printed, expected);
+}
+
+static void prints_every_kind_of_number(void **state)
+{
+    (void) state;
+    const double numbers[] = {0,
+                              1,
+                              -1,
+                              4294967294.0,
+                              999999999999999.0,
+                              1e15,
+                              -1e15,
+
+                              1.0E21,
+                              1e-07,
+                              0.1,
+                              1.0 / 3,
+                              -2.5,
+                              1e300,
+                              5e-324,
+                              (double) INFINITY};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        assert_prints_as_cjson(cJSON_CreateNumber(numbers[i]));
+    /* cJSON takes this for equal to its 15 digits. */
+    struct error error;
+    _cleanup_(cJSON_Deletep) cJSON *exact = cJSON_CreateNumber(9007199254740991.0);
+    _cleanup_(freep) char *printed = NULL;
+    assert_true(json_print(exact, false, &error, &printed));
+    assert_string_equal(printed, "9007199254740991");
+}
+
+static void escapes_only_what_must_be_escaped(void **state)
+{
+    (void) state;
+    char every[256];
+    for (int i = 0; i < 255; i++)
+        every[i] = (char) (i + 1);
+    every[255] = '\0';
+    assert_prints_as_cjson(cJSON_CreateString(every));
+    assert_prints_as_cjson(cJSON_CreateString(""));
+    struct buffer buffer = BUFFER_INIT(64);
+    assert_true(json_append_string(&buffer, "\"a\"/\\\n\x01\x7f"));
+    assert_string_equal(buffer_string(&buffer), "\"\\\"a\\\"/\\\\\\n\\u0001\x7f\"");
+    buffer_done(&buffer);
+}
+
+static void says_when_the_text_does_not_fit(void **state)
+{
+    (void) state;
+    struct error error;
+    _cleanup_(cJSON_Deletep) cJSON *value = NULL;
+    assert_true(parse("{\"a\":[1,\"b\",true]}", &error, &value));
+    struct buffer room = BUFFER_INIT(18), narrow = BUFFER_INIT(17);
+    assert_true(json_append(&room, value));
+    assert_false(json_append(&narrow, value));
+    assert_false(buffer_check(&narrow, &error));
+    assert_int_equal(error.code, ERROR_TOO_LARGE);
+    buffer_done(&room);
+    buffer_done(&narrow);
+}
+
 static void finds_duplicates_among_many_members(void **state)
 {
     (void) state;
@@ -214,6 +285,9 @@ int main(void)
         cmocka_unit_test(names_line_and_column),
         cmocka_unit_test(nests_to_the_limit_and_not_one_deeper),
         cmocka_unit_test(takes_text_of_the_limit_and_not_one_byte_more),
+        cmocka_unit_test(prints_every_kind_of_number),
+        cmocka_unit_test(escapes_only_what_must_be_escaped),
+        cmocka_unit_test(says_when_the_text_does_not_fit),
         cmocka_unit_test(finds_duplicates_among_many_members),
         cmocka_unit_test(reads_members_by_type_and_names_the_field),
         cmocka_unit_test(prints_fields_and_pointers),
