@@ -166,7 +166,7 @@ static bool check_message(struct walk *walk, const ProtobufCMessageDescriptor *d
     walk->depth++;
     bool has_value = false;
     while (extent.position < extent.end) {
-        uint32_t number;
+        uint32_t number = 0;
         if (!check_field(walk, descriptor, &extent, &number))
             return false;
         has_value = has_value || number == 2;

@@ -64,7 +64,7 @@ static bool keep_annotation(cJSON *kept, const char *key, const char *value)
     if (strlen(value) <= NAMESPACE_VALUE_BYTES)
         return cJSON_AddStringToObject(kept, key, value);
     char cut[NAMESPACE_VALUE_BYTES + 1];
-    snprintf(cut, sizeof cut, "%s", value);
+    snprintf(cut, sizeof cut, "%.*s", (int) NAMESPACE_VALUE_BYTES, value);
     return cJSON_AddStringToObject(kept, key, cut);
 }
 

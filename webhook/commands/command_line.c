@@ -180,7 +180,7 @@ static bool add_flag(struct arguments *arguments, const char *name, const char *
 static bool take_flag(struct arguments *arguments, const struct given_option *given, const char *shown)
 {
     bool takes_value = false;
-    const char *value;
+    const char *value = NULL;
     if (!(arguments->syntax->options & TAKES_CONFIGURATION) ||
         !configuration_is_flag(given->name, &takes_value))
         return error_set(arguments->error, ERROR_INVALID, "unknown option %s", shown);
