@@ -26,6 +26,11 @@ extern const struct topology_definition topology_sidecar;
 
 /* Parts that more than one placement uses (topology_common.c). */
 
+/* The supervisor's binary as the agent's container sees it. An image volume shows the whole image under the
+ * mount path, so the binary keeps its path within the image; the init container copies it to the mount path
+ * itself (H.3). */
+const char *topology_supervisor_path(struct plan *plan);
+
 /* openshell-supervisor-bin and its mount in the agent; with init-container, the container that fills it. */
 void topology_plan_supervisor_binary(struct plan *plan);
 

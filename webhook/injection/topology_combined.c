@@ -8,8 +8,7 @@
 static void combined_plan_command(struct plan *plan)
 {
     struct planned_container *agent = &plan->agent;
-    plan_add_argument(plan, agent,
-                      plan_format(plan, "%s/openshell-sandbox", plan->configuration->supervisor_mount_path));
+    plan_add_argument(plan, agent, topology_supervisor_path(plan));
     plan_add_argument(plan, agent, "--workdir");
     plan_add_argument(plan, agent, "/sandbox");
     topology_plan_proxy_arguments(plan, agent);

@@ -13,6 +13,15 @@ const struct topology_definition *topology_find(enum topology topology)
     return definitions[topology];
 }
 
+const char *topology_supervisor_path(struct plan *plan)
+{
+    const struct configuration *configuration = plan->configuration;
+    if (configuration->sideload_method == SIDELOAD_IMAGE_VOLUME)
+        return plan_format(plan, "%s%s", configuration->supervisor_mount_path,
+                           configuration->supervisor_binary_path);
+    return plan_format(plan, "%s/%s", configuration->supervisor_mount_path, SUPERVISOR_BINARY);
+}
+
 void topology_plan_profiles(const struct plan *plan, struct planned_security *security)
 {
     security->app_armor_profile = plan->configuration->app_armor_profile;
@@ -25,7 +34,7 @@ static void plan_install_container(struct plan *plan)
     struct planned_container *install = plan_add_init_container(
         plan, CONTAINER_INSTALL, configuration->supervisor_image, configuration->supervisor_image_pull_policy,
         "copies the supervisor's binary into the volume that the agent's container starts it from");
-    const char *target = plan_format(plan, "%s/%s", configuration->supervisor_mount_path, SUPERVISOR_BINARY);
+    const char *target = topology_supervisor_path(plan);
     if (configuration->supervisor_install == SUPERVISOR_INSTALL_CP) {
         plan_add_argument(plan, install, "cp");
         plan_add_argument(plan, install, configuration->supervisor_binary_path);
