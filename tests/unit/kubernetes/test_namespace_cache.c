@@ -1,0 +1,342 @@
+#include "webhook/admission/namespace_cache.h"
+
+#include "common/json.h"
+#include "kubernetes/clock.h"
+#include "tests/unit/kubernetes/client_fixture.h"
+#include "tests/unit/kubernetes/watch_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define RANGE_KEY NAMESPACE_ANNOTATION_PREFIX "uid-range"
+#define NAMESPACE(name, annotations)                                                                         \
+    "{\"metadata\":{\"name\":\"" name "\",\"resourceVersion\":\"1\",\"annotations\":{" annotations "}}}"
+#define NAMESPACE_EVENT(type, name, version, annotations)                                                    \
+    "{\"type\":\"" type "\",\"object\":{\"metadata\":{\"name\":\"" name "\",\"resourceVersion\":\"" version  \
+    "\",\"annotations\":{" annotations "}}}}\n"
+
+static const struct kubernetes_reflector_options quick = {.retry_first_ms = 2, .retry_longest_ms = 20};
+
+struct scene {
+    struct watch_world *world;
+    struct fault_server *server;
+    struct kubernetes_client *client;
+    struct namespace_cache *cache;
+    struct namespace_source source;
+    struct namespace_source known;
+    atomic_uint failures;
+};
+
+static void on_failure(void *context, const struct error *error, unsigned retry_ms)
+{
+    (void) error;
+    (void) retry_ms;
+    struct scene *scene = context;
+    atomic_fetch_add(&scene->failures, 1);
+}
+
+static struct scene *open_scene(struct watch_world *world)
+{
+    struct scene *scene = calloc(1, sizeof *scene);
+    struct error error;
+    assert_non_null(scene);
+    watch_world_init(world);
+    scene->world = world;
+    scene->server = fault_server_start(watch_world_serve, world, NULL);
+    scene->client = client_for(scene->server, NULL);
+    assert_true(namespace_cache_new(scene->client, &quick, on_failure, scene, &error, &scene->cache));
+    scene->source = namespace_cache_source(scene->cache);
+    scene->known = namespace_cache_source_known(scene->cache);
+    return scene;
+}
+
+static void close_scene(struct scene *scene)
+{
+    namespace_cache_free(scene->cache);
+    kubernetes_client_free(scene->client);
+    fault_server_stop(scene->server);
+    watch_world_done(scene->world);
+    free(scene);
+}
+
+static void expect_annotations(const struct namespace_source *source, const char *name, const char *expected)
+{
+    struct error error;
+    cJSON *annotations = NULL;
+    if (!source->find(source->context, name, &error, &annotations))
+        fail_msg("%s", error.message);
+    char *text = annotations ? cJSON_PrintUnformatted(annotations) : NULL;
+    if (expected)
+        assert_string_equal(text, expected);
+    else
+        assert_null(text);
+    cJSON_free(text);
+    cJSON_Delete(annotations);
+}
+
+static bool is_known(const struct namespace_source *source, const char *name)
+{
+    struct error error;
+    cJSON *annotations = NULL;
+    bool is_found = source->find(source->context, name, &error, &annotations);
+    cJSON_Delete(annotations);
+    return is_found;
+}
+
+static bool is_synced(void *context)
+{
+    struct scene *scene = context;
+    struct namespace_cache_statistics statistics;
+    namespace_cache_read_statistics(scene->cache, &statistics);
+    return statistics.watch.is_synced;
+}
+
+static void keeps_the_annotations_that_matter_and_no_others(void **state)
+{
+    (void) state;
+    const char *lists[] = {NAMESPACE("b", "\"" RANGE_KEY "\":\"1000/10\",\"other.io/x\":\"y\"") "," NAMESPACE(
+        "a", "\"other.io/x\":\"y\"") ",{\"metadata\":{\"name\":\"c\",\"annotations\":[1]}}"};
+    struct watch_world world = {.lists = lists, .list_count = 1};
+    struct scene *scene = open_scene(&world);
+    expect_annotations(&scene->source, "a", NULL);
+    expect_annotations(&scene->source, "b", "{\"" RANGE_KEY "\":\"1000/10\"}");
+    expect_annotations(&scene->source, "c", NULL);
+    struct namespace_cache_statistics statistics;
+    namespace_cache_read_statistics(scene->cache, &statistics);
+    assert_int_equal(statistics.namespaces, 3);
+    assert_int_equal(statistics.lookups, 3);
+    assert_int_equal(statistics.misses, 0);
+    close_scene(scene);
+}
+
+static bool has_changed(void *context)
+{
+    struct scene *scene = context;
+    return !is_known(&scene->known, "b") && is_known(&scene->known, "c");
+}
+
+static void follows_additions_changes_and_deletions(void **state)
+{
+    (void) state;
+    const char *lists[] = {NAMESPACE("a", "\"" RANGE_KEY "\":\"1/1\"") "," NAMESPACE("b", "")};
+    const struct watch_step steps[] = {
+        {.events = NAMESPACE_EVENT("MODIFIED", "a", "11", "\"" RANGE_KEY "\":\"2/2\"")
+             NAMESPACE_EVENT("DELETED", "b", "12", "") NAMESPACE_EVENT("DELETED", "never-seen", "13", "")
+                 NAMESPACE_EVENT("ADDED", "c", "14", "")}};
+    struct watch_world world = {.lists = lists, .list_count = 1, .steps = steps, .step_count = 1};
+    struct scene *scene = open_scene(&world);
+    assert_true(eventually(has_changed, scene));
+    expect_annotations(&scene->source, "a", "{\"" RANGE_KEY "\":\"2/2\"}");
+    close_scene(scene);
+}
+
+static bool has_relisted(void *context)
+{
+    struct scene *scene = context;
+    struct namespace_cache_statistics statistics;
+    namespace_cache_read_statistics(scene->cache, &statistics);
+    return statistics.watch.lists == 2;
+}
+
+static void drops_what_vanished_while_nobody_watched(void **state)
+{
+    (void) state;
+    const char *lists[] = {NAMESPACE("a", "") "," NAMESPACE("b", "") "," NAMESPACE("c", ""),
+                           NAMESPACE("b", "")};
+    const struct watch_step steps[] = {{.status = 410}};
+    struct watch_world world = {.lists = lists, .list_count = 2, .steps = steps, .step_count = 1};
+    struct scene *scene = open_scene(&world);
+    assert_true(eventually(has_relisted, scene));
+    assert_false(is_known(&scene->known, "a"));
+    assert_true(is_known(&scene->known, "b"));
+    assert_false(is_known(&scene->known, "c"));
+    close_scene(scene);
+}
+
+static void an_unknown_namespace_fails_by_name_after_the_named_wait(void **state)
+{
+    (void) state;
+    struct watch_world world = {0};
+    struct scene *scene = open_scene(&world);
+    struct error error;
+    cJSON *annotations = NULL;
+    uint64_t started_ns = clock_now_ns();
+    assert_false(scene->source.find(scene->source.context, "nowhere", &error, &annotations));
+    uint64_t waited_ms = (clock_now_ns() - started_ns) / NANOSECONDS_PER_MILLISECOND;
+    assert_int_equal(error.code, ERROR_UNAVAILABLE);
+    assert_string_equal(error.message, "namespace \"nowhere\" is not known after 500 ms");
+    assert_in_range(waited_ms, NAMESPACE_WAIT_MS - 1, NAMESPACE_WAIT_MS + 400);
+    struct namespace_cache_statistics statistics;
+    namespace_cache_read_statistics(scene->cache, &statistics);
+    assert_int_equal(statistics.waits, 1);
+    assert_int_equal(statistics.misses, 1);
+
+    started_ns = clock_now_ns();
+    assert_false(scene->known.find(scene->known.context, "nowhere", &error, &annotations));
+    assert_int_equal(error.code, ERROR_UNAVAILABLE);
+    assert_true(clock_now_ns() - started_ns < 400 * NANOSECONDS_PER_MILLISECOND);
+    close_scene(scene);
+}
+
+static void a_lookup_waits_for_a_namespace_that_is_just_being_made(void **state)
+{
+    (void) state;
+    const char *lists[] = {NAMESPACE("new", "\"" RANGE_KEY "\":\"5/5\"")};
+    struct watch_world world = {.lists = lists, .list_count = 1, .list_delay_ms = 150};
+    struct scene *scene = open_scene(&world);
+    expect_annotations(&scene->source, "new", "{\"" RANGE_KEY "\":\"5/5\"}");
+    struct namespace_cache_statistics statistics;
+    namespace_cache_read_statistics(scene->cache, &statistics);
+    assert_int_equal(statistics.waits, 1);
+    assert_int_equal(statistics.misses, 0);
+    close_scene(scene);
+}
+
+/* The value of an annotation of `length` bytes, as the cache has it. */
+static size_t kept_length(size_t length)
+{
+    char value[NAMESPACE_VALUE_BYTES + 2];
+    memset(value, '7', length);
+    value[length] = '\0';
+    char item[2 * NAMESPACE_VALUE_BYTES];
+    snprintf(item, sizeof item, "{\"metadata\":{\"name\":\"a\",\"annotations\":{\"%s\":\"%s\"}}}", RANGE_KEY,
+             value);
+    const char *lists[] = {item};
+    struct watch_world world = {.lists = lists, .list_count = 1};
+    struct scene *scene = open_scene(&world);
+    struct error error;
+    cJSON *annotations = NULL;
+    assert_true(scene->source.find(scene->source.context, "a", &error, &annotations));
+    size_t kept = strlen(cJSON_GetStringValue(json_member(annotations, RANGE_KEY)));
+    cJSON_Delete(annotations);
+    close_scene(scene);
+    return kept;
+}
+
+static void keeps_a_value_at_the_limit_and_cuts_one_past_it(void **state)
+{
+    (void) state;
+    assert_int_equal(kept_length(NAMESPACE_VALUE_BYTES), NAMESPACE_VALUE_BYTES);
+    assert_int_equal(kept_length(NAMESPACE_VALUE_BYTES + 1), NAMESPACE_VALUE_BYTES);
+}
+
+static bool has_failed(void *context)
+{
+    struct scene *scene = context;
+    return atomic_load(&scene->failures) > 0;
+}
+
+static void is_not_synced_and_reports_while_it_may_not_list(void **state)
+{
+    (void) state;
+    struct watch_world world = {.list_failures = 1000000, .list_status = 403};
+    struct scene *scene = open_scene(&world);
+    assert_true(eventually(has_failed, scene));
+    assert_false(is_synced(scene));
+    close_scene(scene);
+}
+
+/* So many namespaces n0, n1, ... in pages. */
+static bool serve_many(void *context, const struct fault_request *request,
+                       struct fault_connection *connection)
+{
+    unsigned count = *(unsigned *) context;
+    char watch[8], token[16], limit[16];
+    fault_query(request, "watch", watch, sizeof watch);
+    fault_query(request, "continue", token, sizeof token);
+    fault_query(request, "limit", limit, sizeof limit);
+    if (*watch) {
+        fault_begin_chunked(connection);
+        fault_wait(connection, 60000);
+        return false;
+    }
+    unsigned first = (unsigned) atoi(token), last = first + (unsigned) atoi(limit);
+    if (last > count)
+        last = count;
+    struct buffer body = BUFFER_INIT(16 * 1024 * 1024);
+    buffer_append_string(&body, "{\"metadata\":{\"resourceVersion\":\"1\"");
+    if (last < count)
+        buffer_append_format(&body, ",\"continue\":\"%u\"", last);
+    buffer_append_string(&body, "},\"items\":[");
+    for (unsigned i = first; i < last; i++)
+        buffer_append_format(&body, "%s{\"metadata\":{\"name\":\"n%06u\"}}", i > first ? "," : "", i);
+    buffer_append_string(&body, "]}");
+    bool is_sent = fault_answer(connection, 200, "", buffer_string(&body));
+    buffer_done(&body);
+    return is_sent;
+}
+
+static void holds_as_many_namespaces_as_named_and_not_one_more(void **state)
+{
+    (void) state;
+    for (unsigned excess = 0; excess < 2; excess++) {
+        unsigned count = NAMESPACE_CACHE_ENTRIES + excess;
+        struct scene scene = {.server = fault_server_start(serve_many, &count, NULL)};
+        const struct kubernetes_reflector_options options = {
+            .page_size = 16384, .retry_first_ms = 60000, .retry_longest_ms = 60000};
+        struct error error;
+        scene.client = client_for(scene.server, NULL);
+        assert_true(namespace_cache_new(scene.client, &options, on_failure, &scene, &error, &scene.cache));
+        assert_true(eventually(excess ? has_failed : is_synced, &scene));
+        struct namespace_cache_statistics statistics;
+        namespace_cache_read_statistics(scene.cache, &statistics);
+        assert_int_equal(statistics.namespaces, NAMESPACE_CACHE_ENTRIES);
+        assert_int_equal(statistics.watch.is_synced, !excess);
+        namespace_cache_free(scene.cache);
+        kubernetes_client_free(scene.client);
+        fault_server_stop(scene.server);
+    }
+}
+
+static void *look_up_many_times(void *argument)
+{
+    struct scene *scene = argument;
+    for (int i = 0; i < 2000; i++) {
+        if (!is_known(&scene->source, "steady"))
+            return argument;
+    }
+    return NULL;
+}
+
+static void lookups_and_changes_run_side_by_side(void **state)
+{
+    (void) state;
+    const char *lists[] = {NAMESPACE("steady", "\"" RANGE_KEY "\":\"1/1\"")};
+    const struct watch_step steps[] = {{.events = NAMESPACE_EVENT("ADDED", "a", "11", "") NAMESPACE_EVENT(
+                                            "MODIFIED", "steady", "12", "\"" RANGE_KEY "\":\"2/2\"")
+                                            NAMESPACE_EVENT("DELETED", "a", "13", ""),
+                                        .piece = 1}};
+    struct watch_world world = {.lists = lists, .list_count = 1, .steps = steps, .step_count = 1};
+    struct scene *scene = open_scene(&world);
+    assert_true(eventually(is_synced, scene));
+    pthread_t threads[4];
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, look_up_many_times, scene), 0);
+    for (size_t i = 0; i < 4; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+    close_scene(scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keeps_the_annotations_that_matter_and_no_others),
+        cmocka_unit_test(follows_additions_changes_and_deletions),
+        cmocka_unit_test(drops_what_vanished_while_nobody_watched),
+        cmocka_unit_test(an_unknown_namespace_fails_by_name_after_the_named_wait),
+        cmocka_unit_test(a_lookup_waits_for_a_namespace_that_is_just_being_made),
+        cmocka_unit_test(keeps_a_value_at_the_limit_and_cuts_one_past_it),
+        cmocka_unit_test(is_not_synced_and_reports_while_it_may_not_list),
+        cmocka_unit_test(holds_as_many_namespaces_as_named_and_not_one_more),
+        cmocka_unit_test(lookups_and_changes_run_side_by_side),
+    };
+    return cmocka_run_group_tests(tests, client_fixture_setup, client_fixture_teardown);
+}
