@@ -159,7 +159,7 @@ static bool compute_digest(struct configuration *configuration, struct error *er
 bool configuration_load(const struct configuration_sources *sources, struct error *error,
                         struct configuration **configuration)
 {
-    struct error ignored;
+    struct error ignored = {0};
     _cleanup_(configuration_freep) struct configuration *loaded = calloc(1, sizeof *loaded);
     _cleanup_(freep) struct origin *origins = calloc(configuration_option_count, sizeof *origins);
     if (!loaded || !origins)

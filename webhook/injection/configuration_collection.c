@@ -25,6 +25,21 @@ void string_map_done(struct string_map *map)
     *map = (struct string_map){0};
 }
 
+/* Hand over what is held, leaving nothing. */
+static struct string_list take_list(struct string_list *list)
+{
+    struct string_list taken = *list;
+    *list = (struct string_list){0};
+    return taken;
+}
+
+static struct string_map take_map(struct string_map *map)
+{
+    struct string_map taken = *map;
+    *map = (struct string_map){0};
+    return taken;
+}
+
 static bool check_item(const struct option *option, const cJSON *item, struct error *error)
 {
     if (!cJSON_IsString(item))
@@ -56,8 +71,7 @@ bool string_list_read(const struct option *option, const cJSON *array, struct er
             return error_set_no_memory(error);
         read.count++;
     }
-    *list = read;
-    read = (struct string_list){0};
+    *list = take_list(&read);
     return true;
 }
 
@@ -133,7 +147,6 @@ bool string_map_read(const struct option *option, const cJSON *object, struct er
         return error_set_no_memory(error);
     if (!read_members(option, members, count, error, culprit, &read))
         return false;
-    *map = read;
-    read = (struct string_map){0};
+    *map = take_map(&read);
     return true;
 }
