@@ -52,7 +52,7 @@ static bool create_record(struct sandboxes *sandboxes, const struct sandbox_plac
     _cleanup_(cJSON_Deletep) cJSON *record = NULL, *created = NULL;
     const struct kubernetes_target target = {.resource = &kubernetes_secrets,
                                              .namespace_name = place->namespace_name};
-    if (!record_build(sandboxes->configuration, document, token, error, &record) ||
+    if (!record_build(sandboxes->configuration, document, token, sandboxes->instance, error, &record) ||
         !kubernetes_create(sandboxes->client, &target, record, NULL, error, &created))
         return false;
     const char *created_uid = kubernetes_object_uid(created);

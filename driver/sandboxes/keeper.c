@@ -39,28 +39,34 @@ struct keeper {
     bool is_stopping;
 };
 
-static enum keeper_action decide_running(const struct sandbox_state *state, const char *instance)
+/* Whether a create or start that the record tells of is nobody's any more: one of ours that has ended without
+ * saying so (else the keeper would not have got its turn), or one that a former process was cut off in. What
+ * another process began after we came may still be going on there. */
+static bool is_abandoned(const struct record_state *record, const char *instance)
 {
-    if (!*state->record.starting_by)
-        return KEEPER_NOTHING;
-    return strcmp(state->record.starting_by, instance) == 0 ? KEEPER_TAKE_BACK_START : KEEPER_FINISH_START;
+    return record->is_from_start || strcmp(record->starting_by, instance) == 0;
 }
 
-enum keeper_action keeper_decide(const struct sandbox_state *state, const char *instance, uint64_t now_ns,
-                                 unsigned patience_seconds)
+static enum keeper_action decide_start(const struct record_state *record, const char *instance)
 {
-    if (!state->record.exists)
+    if (!*record->starting_by || !is_abandoned(record, instance))
+        return KEEPER_NOTHING;
+    return strcmp(record->starting_by, instance) == 0 ? KEEPER_TAKE_BACK_START : KEEPER_FINISH_START;
+}
+
+enum keeper_action keeper_decide(const struct sandbox_state *state, const char *instance)
+{
+    const struct record_state *record = &state->record;
+    if (!record->exists)
         return KEEPER_NOTHING; /* a pod without record: garbage collection has it */
-    if (state->record.desired == DESIRED_DELETED)
+    if (record->desired == DESIRED_DELETED)
         return KEEPER_FINISH_DELETE;
-    if (state->record.is_creating)
-        return KEEPER_ROLL_BACK;
-    if (state->record.desired == DESIRED_STOPPED)
+    if (record->is_creating)
+        return is_abandoned(record, instance) ? KEEPER_ROLL_BACK : KEEPER_NOTHING;
+    if (record->desired == DESIRED_STOPPED)
         return state->pod.exists && !state->pod.is_deleting ? KEEPER_END_POD : KEEPER_NOTHING;
-    enum keeper_action action = decide_running(state, instance);
-    if (action == KEEPER_NOTHING && report_awaits_time(state, now_ns, patience_seconds))
-        return KEEPER_REFRESH;
-    return action;
+    enum keeper_action action = decide_start(record, instance);
+    return action == KEEPER_NOTHING && state->pod.phase == POD_BLOCKED ? KEEPER_REFRESH : action;
 }
 
 static bool take_back_start(struct sandboxes *sandboxes, const struct sandbox_state *state,
@@ -144,10 +150,14 @@ static bool is_stopping(struct keeper *keeper)
     return result;
 }
 
-static enum keeper_action decide(struct keeper *keeper, const struct sandbox_state *state)
+/* Whether a look at all sandboxes is due again although nobody will tell. */
+static bool needs_another_look(const struct keeper *keeper, enum keeper_action action,
+                               const struct sandbox_state *state)
 {
-    return keeper_decide(state, keeper->sandboxes->instance, monotonic_now_ns(),
-                         keeper->sandboxes->configuration->image_pull_timeout_seconds);
+    /* Once patience is over a refresh has nothing more to say. */
+    return action != KEEPER_REFRESH ||
+           report_awaits_time(state, monotonic_now_ns(),
+                              keeper->sandboxes->configuration->image_pull_timeout_seconds);
 }
 
 static bool look_at(void *context, const struct sandbox_state *listed)
@@ -159,14 +169,15 @@ static bool look_at(void *context, const struct sandbox_state *listed)
     struct error error = {0};
     if (is_stopping(keeper))
         return false;
-    if (decide(keeper, &state) == KEEPER_NOTHING)
+    enum keeper_action action = keeper_decide(&state, sandboxes->instance);
+    if (action == KEEPER_NOTHING)
         return true;
-    keeper->is_under_way = true;
+    keeper->is_under_way = keeper->is_under_way || needs_another_look(keeper, action, &state);
     if (!operation_try_begin(&sandboxes->operations, state.id, &operation))
         return true;
     /* It may have changed until it was our turn. */
-    enum keeper_action action =
-        registry_find(sandboxes->registry, state.id, &state) ? decide(keeper, &state) : KEEPER_NOTHING;
+    action = registry_find(sandboxes->registry, state.id, &state) ? keeper_decide(&state, sandboxes->instance)
+                                                                  : KEEPER_NOTHING;
     if (!act(keeper, action, &state, &error)) {
         keeper->has_failed = true;
         if (keeper->observer.failed)

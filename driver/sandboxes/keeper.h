@@ -33,8 +33,7 @@ enum keeper_action {
 };
 
 /* Decides from the state alone; `instance` is this process's name in records. Pure. */
-enum keeper_action keeper_decide(const struct sandbox_state *state, const char *instance, uint64_t now_ns,
-                                 unsigned patience_seconds);
+enum keeper_action keeper_decide(const struct sandbox_state *state, const char *instance);
 
 /* Starts the thread and sets `sandboxes->keeper`. `sandboxes` outlives it. The caller owns the keeper
  * (keeper_free). */

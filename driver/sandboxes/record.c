@@ -23,7 +23,7 @@ static const char *const desired_names[] = {
 };
 
 bool record_build(const struct driver_configuration *configuration, const cJSON *document, const char *token,
-                  struct error *error, cJSON **record)
+                  const char *starting_by, struct error *error, cJSON **record)
 {
     char name[SUBDOMAIN_BYTES], namespace_name[LABEL_BYTES];
     name_record(document_id(document), name);
@@ -43,6 +43,7 @@ bool record_build(const struct driver_configuration *configuration, const cJSON 
     cJSON *annotations = tree_add_object(&tree, metadata, "annotations");
     tree_add_string(&tree, annotations, ANNOTATION_DESIRED_STATE, desired_names[DESIRED_RUNNING]);
     tree_add_string(&tree, annotations, ANNOTATION_PHASE, PHASE_CREATING);
+    tree_add_string(&tree, annotations, ANNOTATION_STARTING, starting_by);
     cJSON *data = tree_add_object(&tree, tree.root, "stringData");
     tree_add_string(&tree, data, SANDBOX_SECRET_TOKEN_KEY, token);
     tree_add_string(&tree, data, RECORD_DOCUMENT_KEY, text);
@@ -60,6 +61,7 @@ bool record_patch_created(struct error *error, cJSON **patch)
     _cleanup_(tree_done) struct tree tree;
     cJSON *annotations = add_annotations(&tree);
     tree_add_string(&tree, annotations, ANNOTATION_PHASE, PHASE_CREATED);
+    tree_add_null(&tree, annotations, ANNOTATION_STARTING);
     return tree_take(&tree, error, patch);
 }
 

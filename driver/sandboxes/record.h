@@ -15,15 +15,16 @@
 
 #define ANNOTATION_DESIRED_STATE "openshell.ai/desired-state"
 #define ANNOTATION_PHASE "openshell.ai/phase"
-/* From when a start is accepted until its pod is there: which driver process does it. */
+/* Until the pod of a create or a start is there: which driver process sees to it. */
 #define ANNOTATION_STARTING "openshell.ai/starting"
 
 /* The longest token that is kept; the gateway's are below one kilobyte. */
 #define TOKEN_BYTES_MAXIMUM (64u * 1024)
 
-/* The Secret of a sandbox whose create has begun. The caller owns `*record`. */
+/* The Secret of a sandbox whose create has begun; `starting_by` as in struct record_state. The caller owns
+ * `*record`. */
 bool record_build(const struct driver_configuration *configuration, const cJSON *document, const char *token,
-                  struct error *error, cJSON **record) _warn_unused_result_;
+                  const char *starting_by, struct error *error, cJSON **record) _warn_unused_result_;
 
 /* Merge patches. The caller owns `*patch`. */
 bool record_patch_created(struct error *error, cJSON **patch) _warn_unused_result_;

@@ -138,6 +138,16 @@ static bool is_outdated(const struct registry_entry *entry, enum registry_part p
            strcmp(uid_of(entry, part), uid) == 0;
 }
 
+/* What the first list brings was there before us, and stays so while it changes. */
+static bool is_from_start(const struct registry *registry, const struct registry_entry *entry,
+                          const struct record_state *record)
+{
+    const struct record_state *known = &entry->state.record;
+    if (known->exists && strcmp(known->uid, record->uid) == 0)
+        return known->is_from_start;
+    return !registry->is_listed[REGISTRY_RECORD];
+}
+
 static bool was_removed(const struct registry *registry, const char *uid)
 {
     for (size_t index = 0; index < REMOVED_UIDS; index++) {
@@ -168,6 +178,7 @@ bool registry_put(struct registry *registry, enum registry_part part, const cJSO
         return is_gone_already || error_set_no_memory(error);
     }
     entry->generation[part] = registry->generation[part];
+    read.record.is_from_start = is_from_start(registry, entry, &read.record);
     if (!is_outdated(entry, part, uid, state_read_version(object))) {
         if (part == REGISTRY_RECORD)
             entry->state.record = read.record;

@@ -26,8 +26,9 @@ struct record_state {
     uint64_t version; /* metadata.resourceVersion; 0: unknown */
     enum desired_state desired;
     bool is_creating; /* the create has not ended: the gateway does not know the sandbox yet */
-    /* The driver process whose start of the sandbox has not ended, "" when there is none. */
+    /* The driver process whose create or start of the sandbox has not ended, "" when there is none. */
     char starting_by[INSTANCE_BYTES];
+    bool is_from_start;      /* this driver found the record when it started */
     int64_t token_issued_s;  /* Unix time; 0: unknown */
     int64_t token_expires_s; /* 0: never */
 };
