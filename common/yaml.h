@@ -58,7 +58,9 @@ unsigned yaml_line_of(const struct yaml_documents *documents, const cJSON *value
 
 /* Appends `value` as one document in block style, without a `---` before it. Strings are quoted whenever a
  * YAML reader could take them for something else; those of several lines are literal (`|`) where that is
- * exact. The same tree always gives the same bytes, and yaml_parse_documents gives the same tree back.
- * Strings must be UTF-8, as parsers leave them. Fails as the buffer does, or with ERROR_NO_MEMORY. */
+ * exact. The same tree always gives the same bytes, and yaml_parse_documents gives the same values back
+ * (fractions in their shortest spelling; a number that it has no place for comes back as a string or is
+ * refused). Strings must be UTF-8, as parsers leave them. Fails as the buffer does, or with ERROR_NO_MEMORY.
+ */
 bool yaml_append_document(const cJSON *value, struct error *error,
                           struct buffer *buffer) _warn_unused_result_;
