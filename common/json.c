@@ -186,3 +186,20 @@ bool json_equal(const cJSON *left, const cJSON *right)
         return arrays_equal(left, right);
     return true;
 }
+
+/* cJSON's lists: the first element's `prev` is the last. */
+void json_insert_element(cJSON *array, size_t index, cJSON *value)
+{
+    cJSON *after = cJSON_GetArrayItem(array, (int) index);
+    if (!after) {
+        cJSON_AddItemToArray(array, value);
+        return;
+    }
+    value->next = after;
+    value->prev = after->prev;
+    if (after == array->child)
+        array->child = value;
+    else
+        after->prev->next = value;
+    after->prev = value;
+}

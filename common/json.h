@@ -94,3 +94,8 @@ bool json_get_integer(const cJSON *value, int64_t *integer);
 
 /* Deep equality: member order is ignored, null members count as absent, numbers compare by text or value. */
 bool json_equal(const cJSON *left, const cJSON *right);
+
+/* Puts `value` before the element at `index` of an array, or at the end when there is none. Takes over
+ * `value`, which is not NULL. (cJSON_InsertItemInArray of Debian's 1.7.15 refuses every place but the first.)
+ */
+void json_insert_element(cJSON *array, size_t index, cJSON *value);

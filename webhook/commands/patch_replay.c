@@ -66,12 +66,10 @@ static cJSON *detach(const struct target *target)
 /* Takes over `value`. */
 static bool insert(const struct target *target, cJSON *value)
 {
-    cJSON *owner = target->owner;
-    if (!cJSON_IsArray(owner))
-        return cJSON_AddItemToObject(owner, target->key, value);
-    int index = element_index(owner, target->key);
-    return index >= cJSON_GetArraySize(owner) ? cJSON_AddItemToArray(owner, value)
-                                              : cJSON_InsertItemInArray(owner, index, value);
+    if (!cJSON_IsArray(target->owner))
+        return cJSON_AddItemToObject(target->owner, target->key, value);
+    json_insert_element(target->owner, (size_t) element_index(target->owner, target->key), value);
+    return true;
 }
 
 static bool put(const struct target *target, const char *value_text, struct error *error)

@@ -160,24 +160,6 @@ void editor_append(struct editor *editor, cJSON *array, const struct json_path *
         owned = NULL;
 }
 
-/* Links `value` in before the element at `index`, or at the end. cJSON_InsertItemInArray of Debian's 1.7.15
- * refuses every place but the first and the last. cJSON's lists: the first element's `prev` is the last. */
-static void insert_into(cJSON *array, size_t index, cJSON *value)
-{
-    cJSON *after = cJSON_GetArrayItem(array, (int) index);
-    if (!after) {
-        cJSON_AddItemToArray(array, value);
-        return;
-    }
-    value->next = after;
-    value->prev = after->prev;
-    if (after == array->child)
-        array->child = value;
-    else
-        after->prev->next = value;
-    after->prev = value;
-}
-
 void editor_insert(struct editor *editor, cJSON *array, const struct json_path *path, size_t index,
                    cJSON *value, const char *reason)
 {
@@ -187,7 +169,7 @@ void editor_insert(struct editor *editor, cJSON *array, const struct json_path *
         return;
     }
     if (record(editor, "add", JSON_ELEMENT(path, index), NULL, owned, reason))
-        insert_into(array, index, take_pointer(&owned));
+        json_insert_element(array, index, take_pointer(&owned));
 }
 
 void editor_replace_element(struct editor *editor, cJSON *array, const struct json_path *path, size_t index,
@@ -215,7 +197,7 @@ void editor_move_element(struct editor *editor, cJSON *array, const struct json_
 {
     if (!record(editor, "move", JSON_ELEMENT(path, to), JSON_ELEMENT(path, from), NULL, reason))
         return;
-    insert_into(array, to, cJSON_DetachItemFromArray(array, (int) from));
+    json_insert_element(array, to, cJSON_DetachItemFromArray(array, (int) from));
 }
 
 bool editor_check(const struct editor *editor, struct error *error)

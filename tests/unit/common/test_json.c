@@ -276,10 +276,27 @@ static void compares_without_regard_to_member_order(void **state)
     }
 }
 
+static void inserts_an_element_anywhere(void **state)
+{
+    (void) state;
+    struct error error;
+    _cleanup_(cJSON_Deletep) cJSON *array = cJSON_CreateArray();
+    json_insert_element(array, 0, cJSON_CreateNumber(2));
+    json_insert_element(array, 0, cJSON_CreateNumber(0));
+    json_insert_element(array, 1, cJSON_CreateNumber(1));
+    json_insert_element(array, 3, cJSON_CreateNumber(3));
+    json_insert_element(array, 99, cJSON_CreateNumber(4));
+    _cleanup_(freep) char *printed = NULL;
+    assert_true(json_print(array, false, &error, &printed));
+    assert_string_equal(printed, "[0,1,2,3,4]");
+    assert_ptr_equal(array->child->prev, cJSON_GetArrayItem(array, 4));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_what_it_does_not_touch_to_the_byte),
+        cmocka_unit_test(inserts_an_element_anywhere),
         cmocka_unit_test(refuses_what_cjson_would_let_pass),
         cmocka_unit_test(refuses_every_truncation),
         cmocka_unit_test(names_line_and_column),
