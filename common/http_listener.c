@@ -91,6 +91,8 @@ void http_listener_free(struct http_listener *listener)
         return;
     if (listener->worker) {
         http_worker_drain(listener->worker, DRAIN_MS);
+        closep(&listener->descriptor);
+        listener->descriptor = -1;
         http_worker_free(listener->worker);
     }
     closep(&listener->descriptor);

@@ -4,6 +4,7 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct http_worker {
     uint64_t drain_deadline_ms; /* valid once is_draining */
     atomic_bool is_draining;
     bool has_quiesced;
+    sem_t quiesced; /* posted once */
     bool must_end;
     unsigned suspended;
     unsigned cut_off; /* read after the thread has ended */
@@ -261,6 +263,7 @@ static void drain_connections(struct http_worker *worker)
     if (!worker->has_quiesced) {
         worker->has_quiesced = true;
         MHD_quiesce_daemon(worker->daemon);
+        sem_post(&worker->quiesced);
     }
     for (struct http_connection *connection = worker->first; connection; connection = connection->next)
         if (is_quiet(connection, now))
@@ -369,6 +372,7 @@ static void worker_destroy(struct http_worker *worker)
 {
     closep(&worker->wake);
     closep(&worker->epoll);
+    sem_destroy(&worker->quiesced);
     free(worker);
 }
 
@@ -380,6 +384,7 @@ bool http_worker_start(const struct http_worker_options *options, struct error *
         return error_set_no_memory(error);
     worker->options = *options;
     worker->wake = worker->epoll = -1;
+    sem_init(&worker->quiesced, 0, 0);
     if (!start_daemon(worker, error)) {
         worker_destroy(worker);
         return false;
@@ -405,6 +410,8 @@ void http_worker_drain(struct http_worker *worker, unsigned timeout_ms)
     worker->drain_deadline_ms = now_ms() + timeout_ms;
     atomic_store_explicit(&worker->is_draining, true, memory_order_release);
     wake_worker(worker);
+    while (sem_wait(&worker->quiesced) < 0 && errno == EINTR)
+        ;
 }
 
 unsigned http_worker_free(struct http_worker *worker)

@@ -71,8 +71,8 @@ struct http_service {
 };
 
 struct http_worker_options {
-    const char *thread_name;  /* at most 15 characters */
-    int listening_descriptor; /* stays the caller's, until after http_worker_free */
+    const char *thread_name;  /* at most 15 characters; copied */
+    int listening_descriptor; /* the caller's; open until http_worker_drain has returned */
     struct http_limits limits;
     bool is_tls;
     const struct MHD_OptionItem *items; /* more options, ended by MHD_OPTION_END; NULL: none. For TLS at least
@@ -86,8 +86,8 @@ struct http_worker_options {
 bool http_worker_start(const struct http_worker_options *options, struct error *error,
                        struct http_worker **worker) _warn_unused_result_;
 
-/* Begins the end, and returns at once: no connection is accepted any more, idle ones are closed, requests
- * under way are answered. After `timeout_ms` what is left is cut off. From any thread, once. */
+/* Begins the end: idle connections are closed, requests under way are answered; after `timeout_ms` what is
+ * left is cut off. Returns as soon as no connection is accepted any more. From any other thread, once. */
 void http_worker_drain(struct http_worker *worker, unsigned timeout_ms);
 
 /* Waits for the end of the thread and frees it; without http_worker_drain before, everything is cut off.

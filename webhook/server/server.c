@@ -85,12 +85,13 @@ unsigned server_stop(struct server *server, unsigned timeout_ms)
         return 0;
     for (unsigned i = 0; i < server->thread_count; i++)
         http_worker_drain(server->workers[i], timeout_ms);
+    /* From here on clients are refused, not left waiting. */
+    closep(&server->listening);
     for (unsigned i = 0; i < server->thread_count; i++)
         cut_off += http_worker_free(server->workers[i]);
     waiting_room_free(server->context.waiting_room);
     if (server->has_tls)
         tls_done(&server->context.tls);
-    closep(&server->listening);
     free(server);
     return cut_off;
 }
