@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Longest URL; selectors and continue tokens are part of it. */
-#define CONNECTION_URL_BYTES (64u * 1024)
+/* Longest path with query; selectors and continue tokens are part of it. */
+#define CONNECTION_TARGET_BYTES (64u * 1024)
 /* A Retry-After beyond this is taken for this. */
 #define CONNECTION_RETRY_AFTER_MAXIMUM_S 3600UL
 
@@ -106,6 +106,7 @@ static bool set_fixed_options(struct connection *connection, struct error *error
     const CURLcode codes[] = {
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L),
         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, connection->message),
+        curl_easy_setopt(easy, CURLOPT_URL, settings->server_url),
         curl_easy_setopt(easy, CURLOPT_USERAGENT, settings->user_agent),
         curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"),
         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1),
@@ -118,6 +119,8 @@ static bool set_fixed_options(struct connection *connection, struct error *error
         /* "" rather than NULL: neither the proxy nor the exceptions of the environment count. */
         curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy_url ? settings->proxy_url : ""),
         curl_easy_setopt(easy, CURLOPT_NOPROXY, ""),
+        curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L),
+        curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L),
         curl_easy_setopt(easy, CURLOPT_CONNECT_TO, settings->connect_to),
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body),
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, connection),
@@ -201,17 +204,18 @@ static bool set_body(CURL *easy, const struct exchange *exchange, struct error *
 static bool set_request(struct connection *connection, const struct exchange *exchange,
                         const struct curl_slist *headers, struct error *error)
 {
-    _cleanup_(buffer_done) struct buffer url = BUFFER_INIT(CONNECTION_URL_BYTES);
-    buffer_append_string(&url, connection->settings->base_url);
-    buffer_append_string(&url, exchange->path);
+    _cleanup_(buffer_done) struct buffer target = BUFFER_INIT(CONNECTION_TARGET_BYTES);
+    buffer_append_string(&target, connection->settings->base_path);
+    buffer_append_string(&target, exchange->path);
     if (exchange->query && *exchange->query)
-        buffer_append_format(&url, "?%s", exchange->query);
-    if (!buffer_check(&url, error))
-        return error_prefix(error, "URL");
+        buffer_append_format(&target, "?%s", exchange->query);
+    if (!buffer_check(&target, error))
+        return error_prefix(error, "path and query");
     if (!set_body(connection->easy, exchange, error))
         return false;
     const CURLcode codes[] = {
-        curl_easy_setopt(connection->easy, CURLOPT_URL, buffer_string(&url)),
+        /* Not as part of the URL: libcurl, taking it apart again, drops the query when memory is short. */
+        curl_easy_setopt(connection->easy, CURLOPT_REQUEST_TARGET, buffer_string(&target)),
         curl_easy_setopt(connection->easy, CURLOPT_CUSTOMREQUEST, exchange->method),
         curl_easy_setopt(connection->easy, CURLOPT_HTTPHEADER, headers),
     };

@@ -16,7 +16,9 @@
 
 /* What all connections of a transport have in common; outlives them. */
 struct connection_settings {
-    const char *base_url;
+    const char *server_url; /* scheme, host and port */
+    const char
+        *base_path; /* stands before the path of each request; "" or "/..." without a slash at the end */
     const char *user_agent;
     const char *proxy_url;               /* NULL: direct */
     const struct curl_slist *connect_to; /* NULL: where the URL says */

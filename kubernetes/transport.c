@@ -1,18 +1,17 @@
 #include "kubernetes/transport.h"
 
-#include "common/buffer.h"
 #include "kubernetes/connection.h"
 #include "kubernetes/curl_cleanup.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TRANSPORT_URL_BYTES 4096u
-
 struct transport {
     struct connection_settings settings;
-    char *base_url;
+    char *server_url;
+    char *base_path;
     char *user_agent;
     struct curl_slist *connect_to;
     struct kubernetes_credentials *credentials;
@@ -22,59 +21,60 @@ struct transport {
     size_t idle_count;
 };
 
-static bool set_url_error(struct error *error, const char *server, CURLUcode code)
-{
-    if (code == CURLUE_OUT_OF_MEMORY)
-        return error_set_no_memory(error);
-    return error_set(error, ERROR_INVALID, "server \"%s\": %s", server, curl_url_strerror(code));
-}
-
 /* The certificate is verified, and SNI sent, for the host of the URL: so the URL names tls-server-name, and
  * libcurl is told to connect to the real host instead. */
-static bool replace_host(struct transport *transport, const struct kubernetes_configuration *configuration,
-                         struct error *error)
+static CURLUcode replace_host(struct transport *transport, CURLU *url, const char *name)
 {
-    _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
     _cleanup_(curl_freep) char *host = NULL;
     _cleanup_(curl_freep) char *port = NULL;
-    _cleanup_(curl_freep) char *changed = NULL;
-    if (!url)
-        return error_set_no_memory(error);
-    CURLUcode code = curl_url_set(url, CURLUPART_URL, configuration->server, 0);
-    if (code == CURLUE_OK)
-        code = curl_url_get(url, CURLUPART_HOST, &host, 0);
+    CURLUcode code = curl_url_get(url, CURLUPART_HOST, &host, 0);
     if (code == CURLUE_OK)
         code = curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
     if (code == CURLUE_OK)
-        code = curl_url_set(url, CURLUPART_HOST, configuration->tls_server_name, 0);
-    if (code == CURLUE_OK)
-        code = curl_url_get(url, CURLUPART_URL, &changed, 0);
+        code = curl_url_set(url, CURLUPART_HOST, name, 0);
     if (code != CURLUE_OK)
-        return set_url_error(error, configuration->server, code);
+        return code;
+    _cleanup_(freep) char *rule = NULL;
+    if (asprintf(&rule, "%s:%s:%s:%s", name, port, host, port) < 0)
+        rule = NULL;
+    transport->connect_to = rule ? curl_slist_append(NULL, rule) : NULL;
+    return transport->connect_to ? CURLUE_OK : CURLUE_OUT_OF_MEMORY;
+}
 
-    _cleanup_(buffer_done) struct buffer rule = BUFFER_INIT(TRANSPORT_URL_BYTES);
-    buffer_append_format(&rule, "%s:%s:%s:%s", configuration->tls_server_name, port, host, port);
-    if (!buffer_check(&rule, error))
-        return error_prefix(error, "tls-server-name");
-    transport->connect_to = curl_slist_append(NULL, buffer_string(&rule));
-    transport->base_url = strdup(changed);
-    return (transport->connect_to && transport->base_url) || error_set_no_memory(error);
+/* What is left of the URL without its path, and the path without a slash at its end. */
+static CURLUcode split_path(struct transport *transport, CURLU *url)
+{
+    _cleanup_(curl_freep) char *path = NULL;
+    _cleanup_(curl_freep) char *server = NULL;
+    CURLUcode code = curl_url_get(url, CURLUPART_PATH, &path, 0);
+    if (code == CURLUE_OK)
+        code = curl_url_set(url, CURLUPART_PATH, NULL, 0);
+    if (code == CURLUE_OK)
+        code = curl_url_get(url, CURLUPART_URL, &server, 0);
+    if (code != CURLUE_OK)
+        return code;
+    size_t length = strlen(path);
+    while (length && path[length - 1] == '/')
+        length--;
+    transport->base_path = strndup(path, length);
+    transport->server_url = strdup(server);
+    return transport->base_path && transport->server_url ? CURLUE_OK : CURLUE_OUT_OF_MEMORY;
 }
 
 static bool set_addresses(struct transport *transport, const struct kubernetes_configuration *configuration,
                           struct error *error)
 {
-    if (configuration->tls_server_name && !replace_host(transport, configuration, error))
-        return false;
-    if (!transport->base_url)
-        transport->base_url = strdup(configuration->server);
-    if (!transport->base_url)
+    _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
+    if (!url)
         return error_set_no_memory(error);
-    /* A parsed URL gets a path; the paths of requests begin with the slash themselves. */
-    size_t length = strlen(transport->base_url);
-    while (length && transport->base_url[length - 1] == '/')
-        transport->base_url[--length] = '\0';
-    return true;
+    CURLUcode code = curl_url_set(url, CURLUPART_URL, configuration->server, 0);
+    if (code == CURLUE_OK && configuration->tls_server_name)
+        code = replace_host(transport, url, configuration->tls_server_name);
+    if (code == CURLUE_OK)
+        code = split_path(transport, url);
+    if (code == CURLUE_OUT_OF_MEMORY)
+        return error_set_no_memory(error);
+    return code == CURLUE_OK || error_set(error, ERROR_INVALID, "server: %s", curl_url_strerror(code));
 }
 
 bool transport_new(const struct kubernetes_configuration *configuration, const char *user_agent,
@@ -92,7 +92,8 @@ bool transport_new(const struct kubernetes_configuration *configuration, const c
         !kubernetes_credentials_new(configuration, error, &made->credentials))
         return false;
     made->settings = (struct connection_settings){
-        .base_url = made->base_url,
+        .server_url = made->server_url,
+        .base_path = made->base_path,
         .user_agent = made->user_agent,
         .proxy_url = configuration->proxy_url,
         .connect_to = made->connect_to,
@@ -111,7 +112,8 @@ void transport_free(struct transport *transport)
     pthread_mutex_destroy(&transport->mutex);
     kubernetes_credentials_free(transport->credentials);
     curl_slist_free_all(transport->connect_to);
-    free(transport->base_url);
+    free(transport->server_url);
+    free(transport->base_path);
     free(transport->user_agent);
     free(transport);
 }

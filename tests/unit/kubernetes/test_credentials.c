@@ -256,6 +256,28 @@ static void the_proxies_of_the_environment_do_not_count(void **state)
     fault_server_stop(server);
 }
 
+static bool tunnel(void *context, const struct fault_request *request, struct fault_connection *connection)
+{
+    (void) context;
+    if (strcmp(request->method, "CONNECT") != 0)
+        return fault_answer(connection, 200, "", request->target);
+    return strcmp(request->target, "api.example:8080") == 0 &&
+           fault_send(connection, "HTTP/1.1 200 OK\r\nRetry-After: 9\r\n\r\n");
+}
+
+static void the_proxy_of_the_configuration_is_used(void **state)
+{
+    (void) state;
+    struct fault_server *proxy = fault_server_start(tunnel, NULL, NULL);
+    struct kubernetes_configuration *configuration = configuration_for(proxy);
+    configuration->proxy_url = configuration->server;
+    configuration->server = strdup("http://api.example:8080");
+    struct kubernetes_client *client = client_with(configuration);
+    expect_authorization(client, "/");
+    kubernetes_client_free(client);
+    fault_server_stop(proxy);
+}
+
 static bool show_target(void *context, const struct fault_request *request,
                         struct fault_connection *connection)
 {
@@ -263,17 +285,21 @@ static bool show_target(void *context, const struct fault_request *request,
     return fault_answer(connection, 200, "", request->target);
 }
 
-static void the_proxy_of_the_configuration_is_used(void **state)
+static void a_path_of_the_server_stands_before_every_request(void **state)
 {
     (void) state;
-    struct fault_server *proxy = fault_server_start(show_target, NULL, NULL);
-    struct kubernetes_configuration *configuration = configuration_for(proxy);
-    configuration->proxy_url = configuration->server;
-    configuration->server = strdup("http://api.example:8080/base");
+    struct fault_server *server = fault_server_start(show_target, NULL, NULL);
+    struct kubernetes_configuration *configuration = configuration_for(server);
+    char *base = configuration->server;
+    assert_true(asprintf(&configuration->server, "%s/k8s/clusters/one", base) > 0);
+    free(base);
     struct kubernetes_client *client = client_with(configuration);
-    expect_authorization(client, "http://api.example:8080/base/");
+    struct error error;
+    char body[4097];
+    assert_true(client_get(client, "/api/../v1", NULL, &error, body));
+    assert_string_equal(body, "/k8s/clusters/one/api/../v1");
     kubernetes_client_free(client);
-    fault_server_stop(proxy);
+    fault_server_stop(server);
 }
 
 int main(void)
@@ -290,6 +316,7 @@ int main(void)
         cmocka_unit_test(an_authority_that_is_no_pem_trusts_nobody),
         cmocka_unit_test(the_proxies_of_the_environment_do_not_count),
         cmocka_unit_test(the_proxy_of_the_configuration_is_used),
+        cmocka_unit_test(a_path_of_the_server_stands_before_every_request),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
