@@ -4,6 +4,7 @@
 #include "driver/sandboxes/document.h"
 #include "driver/sandboxes/fault_point.h"
 #include "driver/sandboxes/gpu.h"
+#include "driver/sandboxes/keeper.h"
 #include "driver/sandboxes/monotonic.h"
 #include "driver/sandboxes/objects.h"
 #include "driver/sandboxes/record.h"
@@ -128,6 +129,8 @@ bool sandbox_create(struct sandboxes *sandboxes, const cJSON *document, const ch
     operation_begin(&sandboxes->operations, document_id(document), &operation);
     bool is_created = create_in_turn(sandboxes, document, token, error);
     operation_end(&sandboxes->operations, &operation);
+    if (!is_created) /* what the roll-back could not remove */
+        keeper_wake(sandboxes->keeper);
     return is_created;
 }
 

@@ -48,7 +48,6 @@ bool sandbox_delete(struct sandboxes *sandboxes, const char *sandbox_id, struct 
     operation_begin(&sandboxes->operations, sandbox_id, &operation);
     bool is_answered = delete_in_turn(sandboxes, sandbox_id, error, is_deleted);
     operation_end(&sandboxes->operations, &operation);
-    if (sandboxes->keeper)
-        keeper_wake(sandboxes->keeper);
+    keeper_wake(sandboxes->keeper);
     return is_answered;
 }

@@ -18,7 +18,7 @@ struct sandboxes {
     struct registry *registry;
     struct operations operations;
     char instance[INSTANCE_BYTES]; /* names this process in records */
-    struct keeper *keeper;         /* NULL before it is started */
+    struct keeper *keeper;
 };
 
 /* Finds a sandbox that the gateway may know. ERROR_INVALID: the id is empty; ERROR_NOT_FOUND;

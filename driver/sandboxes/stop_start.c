@@ -4,6 +4,7 @@
 #include "common/json.h"
 #include "driver/sandboxes/document.h"
 #include "driver/sandboxes/fault_point.h"
+#include "driver/sandboxes/keeper.h"
 #include "driver/sandboxes/monotonic.h"
 #include "driver/sandboxes/objects.h"
 #include "driver/sandboxes/pod_state.h"
@@ -101,8 +102,10 @@ bool sandbox_stop(struct sandboxes *sandboxes, const char *sandbox_id, struct er
         fault_point("stop.pod");
     }
     operation_end(&sandboxes->operations, &operation);
-    if (!is_ending)
+    if (!is_ending) { /* what was noted is carried out all the same */
+        keeper_wake(sandboxes->keeper);
         return false;
+    }
     if (!*uid) {
         /* The watch may still have to tell of a pod that has gone by itself. */
         if (state.pod.exists)
@@ -193,5 +196,7 @@ bool sandbox_start(struct sandboxes *sandboxes, const char *sandbox_id, struct e
     operation_begin(&sandboxes->operations, sandbox_id, &operation);
     bool is_started = start_in_turn(sandboxes, sandbox_id, &operation, error);
     operation_end(&sandboxes->operations, &operation);
+    if (!is_started)
+        keeper_wake(sandboxes->keeper);
     return is_started;
 }
