@@ -9,6 +9,8 @@ import os
 import pathlib
 import subprocess
 
+import exact_json
+
 TIME_LIMIT_S = 60
 
 # The flags of the options that shape pods (contract H.7 names to flags). What concerns the driver alone has none.
@@ -76,7 +78,7 @@ def flags_of(config, credential):
 
 def render_patch(pod, flags):
     """The patch of one pod, as it was printed and parsed."""
-    result = run("render", "-o", "patch", *flags, stdin=json.dumps(pod))
+    result = run("render", "-o", "patch", *flags, stdin=exact_json.dumps(pod))
     assert result.returncode == 0, result.stderr
     text = result.stdout.removesuffix("\n")
     return text, json.loads(text)
@@ -108,7 +110,7 @@ def review_of(pod, operation="CREATE"):
 
 def review(pod, flags, endpoint="mutate"):
     """Exit code and response to the pod's creation."""
-    result = run("review", "--endpoint", endpoint, *flags, stdin=json.dumps(review_of(pod)))
+    result = run("review", "--endpoint", endpoint, *flags, stdin=exact_json.dumps(review_of(pod)))
     assert result.returncode in (0, 1), result.stderr
     return result.returncode, json.loads(result.stdout)["response"]
 

@@ -1,15 +1,9 @@
 #!/usr/bin/python3
 """What holds for every pod, tried on random ones: only paths that are ours change, nothing goes without a reason,
-what is not ours survives to the byte, a second pass changes nothing, and what another webhook spoils is mended.
-
-OPENSHELL_TEST_SEED repeats a run, OPENSHELL_TEST_CASES sets how many pods each property is tried on.
+what is not ours survives to the byte, a second pass changes nothing.
 """
 
-import copy
-import json
-import os
 import pathlib
-import random
 import re
 import sys
 import unittest
@@ -20,21 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
 
 import exact_json
 import injector
-import pod_comparison
-import random_pods
-
-SEED = int(os.environ.get("OPENSHELL_TEST_SEED", random.SystemRandom().getrandbits(32)))
-CASES = int(os.environ.get("OPENSHELL_TEST_CASES", "120"))
-
-# The options that random pods are tried under.
-CONFIGURATIONS = (
-    [],
-    ["--topology=sidecar"],
-    ["--topology=sidecar", "--sidecar-kind=native", "--supervisor-sideload-method=init-container",
-     "--client-tls-secret-name=tls", "--sidecar-process-binary-aware-network-policy=false"],
-    ["--supervisor-sideload-method=init-container", "--enable-user-namespaces", "--host-gateway-ip=172.17.0.1",
-     "--app-armor-profile=RuntimeDefault", "--seccomp-profile=RuntimeDefault", "--credential=service-account"],
-)
+from random_cases import Case, Property, agent_index, announce_seed
 
 OUR_ANNOTATIONS = r"(openshell\.ai~1injection|openshell\.ai~1injected-by|openshell\.io~1sandbox-id)"
 
@@ -55,44 +35,6 @@ ALLOWED = {
 STRANGE_KEYS = ("a/b", "~", "ключ", "with space", "x-unknown", "UPPER", "0", "-", 'q"', "é")
 STRANGE_NUMBERS = ("12345678901234567890", "1.10", "-0", "1E5", "0.1000000000000000055511151231257827", "1e400",
                    "9007199254740993", "3")
-
-
-def agent_index(pod):
-    names = [container["name"] for container in pod["spec"]["containers"]]
-    return names.index("agent") if "agent" in names else 0
-
-
-class Case:
-    """One random pod under one configuration."""
-
-    def __init__(self, number):
-        self.source = random_pods.RandomPods(f"{SEED}-{number}")
-        self.flags = self.source.random.choice(CONFIGURATIONS)
-        options = {"topology": "sidecar" if "--topology=sidecar" in self.flags else "combined"}
-        self.pod = self.source.pod(number, options)
-
-    def run(self, command, pod, *arguments):
-        return injector.run(command, *arguments, *self.flags, stdin=exact_json.dumps(pod))
-
-    def patch(self, pod):
-        result = self.run("render", pod, "-o", "patch")
-        assert result.returncode == 0, result.stderr
-        return exact_json.loads(result.stdout)
-
-    def explain(self, pod):
-        return json.loads(self.run("explain", pod, "-o", "json").stdout)
-
-    def supervised(self):
-        return jsonpatch.apply_patch(self.pod, self.patch(self.pod))
-
-
-class Property(unittest.TestCase):
-    maxDiff = None
-
-    def for_each(self, check, make=Case):
-        for number in range(CASES):
-            with self.subTest(seed=SEED, case=number):
-                check(make(number))
 
 
 def strange_value(source, depth=0):
@@ -180,5 +122,5 @@ class FirstPass(Property):
 
 
 if __name__ == "__main__":
-    print(f"OPENSHELL_TEST_SEED={SEED}", file=sys.stderr)
+    announce_seed()
     unittest.main()
