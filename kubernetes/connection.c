@@ -4,6 +4,7 @@
 #include "kubernetes/client.h"
 #include "kubernetes/clock.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ struct connection {
     CURL *easy;
     CURLM *multi; /* of its own: it keeps the connection, and its poll can wait for a cancellation as well */
     char message[CURL_ERROR_SIZE];
+    curl_socket_t socket; /* of the connection that is kept; CURL_SOCKET_BAD: none */
 
     /* The exchange that runs; NULL between two. */
     const struct exchange *exchange;
@@ -140,6 +142,7 @@ bool connection_new(const struct connection_settings *settings, uint64_t generat
         return error_set_no_memory(error);
     made->settings = settings;
     made->generation = generation;
+    made->socket = CURL_SOCKET_BAD;
     made->easy = curl_easy_init();
     made->multi = curl_multi_init();
     if (!made->easy || !made->multi)
@@ -159,6 +162,14 @@ void connection_free(struct connection *connection)
     if (connection->multi)
         curl_multi_cleanup(connection->multi);
     free(connection);
+}
+
+bool connection_is_stale(const struct connection *connection)
+{
+    if (connection->socket == CURL_SOCKET_BAD)
+        return false;
+    struct pollfd peer = {.fd = connection->socket, .events = POLLIN | POLLRDHUP};
+    return poll(&peer, 1, 0) != 0;
 }
 
 uint64_t connection_generation(const struct connection *connection)
@@ -306,6 +317,9 @@ static bool perform_with_headers(struct connection *connection, const struct exc
         return error_set(error, code == CURLM_OUT_OF_MEMORY ? ERROR_NO_MEMORY : ERROR_INTERNAL, "libcurl: %s",
                          curl_multi_strerror(code));
     bool is_done = run_transfer(connection, error);
+    connection->socket = CURL_SOCKET_BAD;
+    if (is_done)
+        curl_easy_getinfo(connection->easy, CURLINFO_ACTIVESOCKET, &connection->socket);
     /* Of an exchange that did not end this closes the connection, so that its answer cannot reach the next.
      */
     curl_multi_remove_handle(connection->multi, connection->easy);

@@ -33,6 +33,10 @@ bool connection_new(const struct connection_settings *settings, uint64_t generat
 void connection_free(struct connection *connection);
 DEFINE_POINTER_CLEANUP(struct connection *, connection_free)
 
+/* True when the peer has sent something since the last exchange, its farewell most likely: what is sent now
+ * would be lost. libcurl's own look takes the end of a TLS session for a sign of life. */
+bool connection_is_stale(const struct connection *connection);
+
 uint64_t connection_generation(const struct connection *connection);
 
 /* Success means that a whole answer came, of any status. ERROR_UNAVAILABLE: no connection, or it broke;

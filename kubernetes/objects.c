@@ -127,7 +127,15 @@ static bool add_string(cJSON *object, const char *key, const char *value)
     return !value || cJSON_AddStringToObject(object, key, value);
 }
 
-static cJSON *make_delete_options(const struct kubernetes_delete_options *options)
+static bool add_dry_run(cJSON *body)
+{
+    cJSON *stages = cJSON_AddArrayToObject(body, "dryRun");
+    cJSON *all = stages ? cJSON_CreateString("All") : NULL;
+    return all && cJSON_AddItemToArray(stages, all);
+}
+
+/* The server takes these from the body and then looks at no query: the dry run must be said here. */
+static cJSON *make_delete_options(const struct kubernetes_delete_options *options, bool is_dry_run)
 {
     _cleanup_(cJSON_Deletep) cJSON *body = cJSON_CreateObject();
     if (!body || !add_string(body, "apiVersion", "v1") || !add_string(body, "kind", "DeleteOptions") ||
@@ -135,6 +143,8 @@ static cJSON *make_delete_options(const struct kubernetes_delete_options *option
         return NULL;
     if (options->grace_period_s != KUBERNETES_GRACE_DEFAULT &&
         !cJSON_AddNumberToObject(body, "gracePeriodSeconds", options->grace_period_s))
+        return NULL;
+    if (is_dry_run && !add_dry_run(body))
         return NULL;
     if (!options->uid && !options->resource_version)
         return take_pointer(&body);
@@ -150,10 +160,11 @@ bool kubernetes_delete(struct kubernetes_client *client, const struct kubernetes
                        struct error *error)
 {
     static const struct kubernetes_delete_options defaults = {.grace_period_s = KUBERNETES_GRACE_DEFAULT};
-    _cleanup_(cJSON_Deletep) cJSON *body = make_delete_options(options ? options : &defaults);
+    _cleanup_(cJSON_Deletep) cJSON *body =
+        make_delete_options(options ? options : &defaults, call && call->is_dry_run);
     if (!body)
         return error_set_no_memory(error);
     const struct object_request request = {
-        .method = "DELETE", .verb = "delete", .target = target, .is_write = true, .is_idempotent = true};
+        .method = "DELETE", .verb = "delete", .target = target, .is_idempotent = true};
     return write_object(client, &request, body, call, error, NULL);
 }

@@ -29,7 +29,8 @@ struct kubernetes_reflector {
     char *resource_version; /* where to resume; NULL: a list is due */
     struct backoff backoff;
     unsigned answered_failures; /* in a row */
-    bool has_progressed;        /* an event or a bookmark came since the last ERROR_GONE */
+    bool has_progressed;        /* an event came, or a watch lasted, since the last ERROR_GONE */
+    bool is_accepted;           /* the server accepted the watch that runs */
     bool is_refused;            /* the consumer could not take an object */
 
     pthread_mutex_t mutex; /* guards what follows */
@@ -125,7 +126,9 @@ static void list(struct kubernetes_reflector *reflector)
 
 static void on_watch_opened(void *context)
 {
-    set_watching(context, true);
+    struct kubernetes_reflector *reflector = context;
+    reflector->is_accepted = true;
+    set_watching(reflector, true);
 }
 
 static bool remember_place(struct kubernetes_reflector *reflector, const char *resource_version,
@@ -216,17 +219,20 @@ static void watch(struct kubernetes_reflector *reflector)
     uint64_t started_ns = clock_now_ns();
     uint64_t events_before = reflector->statistics.events + reflector->statistics.bookmarks;
     reflector->is_refused = false;
+    reflector->is_accepted = false;
     bool is_ended = resource_version ? watch_perform(&watch, &error, &answer) : error_set_no_memory(&error);
     set_watching(reflector, false);
 
-    uint64_t lasted_ms = (clock_now_ns() - started_ns) / NANOSECONDS_PER_MILLISECOND;
+    bool has_lasted = clock_now_ns() - started_ns >= SHORT_WATCH_MS * NANOSECONDS_PER_MILLISECOND;
     bool is_empty = events_before == reflector->statistics.events + reflector->statistics.bookmarks;
-    if (is_ended && is_empty && lasted_ms < SHORT_WATCH_MS)
+    if (is_ended && is_empty && !has_lasted)
         is_ended = error_set(&error, ERROR_UNAVAILABLE, "watch %s: the server ended it at once",
                              reflector->target.resource->plural);
-    if (is_ended)
+    if (is_ended || (reflector->is_accepted && has_lasted)) {
         backoff_reset(&reflector->backoff);
-    else
+        reflector->has_progressed = true;
+    }
+    if (!is_ended)
         handle_watch_failure(reflector, &error, &answer);
 }
 

@@ -136,7 +136,7 @@ static bool acquire(struct transport *transport, struct error *error, struct con
         struct connection *idle = take_idle(transport);
         if (!idle)
             return connection_new(&transport->settings, generation, error, connection);
-        if (connection_generation(idle) == generation) {
+        if (connection_generation(idle) == generation && !connection_is_stale(idle)) {
             *connection = idle;
             return true;
         }

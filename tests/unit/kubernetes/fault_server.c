@@ -226,6 +226,9 @@ static void *serve(void *argument)
         request.number = atomic_fetch_add(&server->requests, 1) + 1;
         is_open = server->handler(server->context, &request, connection);
     }
+    /* A farewell as a healthy server says it; one that shall not be said needs fault_reset. */
+    if (connection->ssl)
+        SSL_shutdown(connection->ssl);
     pthread_mutex_lock(&server->mutex);
     SSL_free(connection->ssl);
     close(connection->descriptor);

@@ -228,6 +228,40 @@ static void a_changed_authority_counts_from_the_next_request_on(void **state)
     fault_certificate_done(&wrong);
 }
 
+static bool answer_and_leave(void *context, const struct fault_request *request,
+                             struct fault_connection *connection)
+{
+    (void) context;
+    (void) request;
+    fault_answer(connection, 200, "", "{}");
+    return false;
+}
+
+/* Over TLS the farewell is data, which libcurl takes for a sign of life. */
+static void a_create_goes_over_a_new_connection_when_the_kept_one_was_closed(void **state)
+{
+    (void) state;
+    struct fault_certificate certificate = fault_certificate_make("kubernetes");
+    struct fault_server *server = fault_server_start(answer_and_leave, NULL, &certificate);
+    struct kubernetes_configuration *configuration = https_configuration(server);
+    set_data(&configuration->authority, certificate.certificate);
+    struct kubernetes_client *client = client_with(configuration);
+    const struct kubernetes_request request = {.method = "POST", .path = "/", .body = "{}", .body_length = 2};
+    struct buffer body = BUFFER_INIT(4096);
+    struct error error;
+    for (int i = 0; i < 3; i++) {
+        if (!kubernetes_client_request(client, &request, NULL, &error, &body))
+            fail_msg("%s", error.message);
+        cancellation_sleep(NULL, 50);
+    }
+    assert_int_equal(fault_server_requests(server), 3);
+    assert_int_equal(fault_server_connections(server), 3);
+    buffer_done(&body);
+    kubernetes_client_free(client);
+    fault_server_stop(server);
+    fault_certificate_done(&certificate);
+}
+
 static void an_authority_that_is_no_pem_trusts_nobody(void **state)
 {
     (void) state;
@@ -313,6 +347,7 @@ int main(void)
         cmocka_unit_test(only_the_configured_authority_is_trusted),
         cmocka_unit_test(the_tls_server_name_is_verified_instead_of_the_address),
         cmocka_unit_test(a_changed_authority_counts_from_the_next_request_on),
+        cmocka_unit_test(a_create_goes_over_a_new_connection_when_the_kept_one_was_closed),
         cmocka_unit_test(an_authority_that_is_no_pem_trusts_nobody),
         cmocka_unit_test(the_proxies_of_the_environment_do_not_count),
         cmocka_unit_test(the_proxy_of_the_configuration_is_used),

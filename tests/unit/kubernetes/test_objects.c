@@ -94,6 +94,10 @@ static void delete_carries_its_preconditions(void **state)
                         "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\",\"propagationPolicy\":"
                         "\"Foreground\",\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":\"u-1\","
                         "\"resourceVersion\":\"7\"}}");
+    const struct kubernetes_call dry = {.is_dry_run = true};
+    assert_true(kubernetes_delete(client, &pod, NULL, &dry, &error));
+    expect_request(&mirror, "DELETE", "/api/v1/namespaces/ns/pods/a", "application/json",
+                   "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\",\"dryRun\":[\"All\"]}");
     kubernetes_client_free(client);
     fault_server_stop(server);
 }
