@@ -164,22 +164,36 @@ class OtherWebhooksTest(WebhookTestCase):
         self.assertEqual(created["metadata"]["labels"]["example.com/mesh"], "on")
         self.assert_supervised(created)
 
-    def test_what_weakens_the_fence_is_taken_out_again(self):
+    def test_rights_added_to_the_agent_are_taken_out_again(self):
         def weaken(pod):
             # Only a pod that our first round has supervised has these fields.
             if "securityContext" not in agent(pod):
                 return []
-            return [{"op": "add", "path": "/spec/containers/0/env/-",
-                     "value": {"name": "LD_PRELOAD", "value": "/tmp/evil.so"}},
-                    {"op": "add", "path": "/spec/containers/0/securityContext/privileged", "value": True},
+            return [{"op": "add", "path": "/spec/containers/0/securityContext/privileged", "value": True},
                     {"op": "add", "path": "/spec/containers/0/securityContext/capabilities/add/-", "value": "SYS_MODULE"}]
         other = self.serve(weaken)
         created = self.create(sandbox_pod("weakened"))
         self.assertEqual(other.calls, 1)
         self.assert_supervised(created)
-        self.assertNotIn("LD_PRELOAD", environment(agent(created)))
         self.assertNotIn("privileged", agent(created)["securityContext"])
         self.assertNotIn("SYS_MODULE", agent(created)["securityContext"]["capabilities"]["add"])
+
+    def test_variable_that_would_change_our_own_container_is_taken_out_again(self):
+        self.restart_webhook("--drain-delay=0s", "--sandbox-uid=1000", "--topology=sidecar")
+
+        def position(pod):
+            names = [container["name"] for container in pod["spec"]["containers"]]
+            return names.index("openshell-supervisor-network") if "openshell-supervisor-network" in names else None
+
+        def preload(pod):
+            if position(pod) is None:
+                return []
+            return [{"op": "add", "path": f"/spec/containers/{position(pod)}/env/-",
+                     "value": {"name": "LD_PRELOAD", "value": "/tmp/evil.so"}}]
+        other = self.serve(preload)
+        created = self.create(sandbox_pod("preloaded"))
+        self.assertEqual(other.calls, 1)
+        self.assertNotIn("LD_PRELOAD", environment(created["spec"]["containers"][position(created)]))
 
     def test_container_added_beside_the_agent_is_refused(self):
         self.serve(lambda pod: [{"op": "add", "path": "/spec/containers/-",

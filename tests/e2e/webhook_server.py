@@ -137,12 +137,18 @@ def register(cluster, folder, url=None):
 
 def wait_until_called(cluster, pod):
     """Returns when the API server has `pod`, a sandbox pod that is not stored, supervised."""
+    said = []
+
     def is_called():
         answer = subprocess.run(cluster.command("kubectl", "create", "--dry-run=server", "-o", "json", "-f", "-"),
                                 env=cluster.environment, input=json.dumps(pod), capture_output=True, text=True,
                                 check=False)
+        said[:] = [answer.stderr]
         return answer.returncode == 0 and "openshell.ai/injection" in answer.stdout
-    wait_for(is_called, REGISTRATION_LIMIT_S, "the API server calls the webhook")
+    try:
+        wait_for(is_called, REGISTRATION_LIMIT_S, "the API server calls the webhook")
+    except AssertionError as error:
+        raise AssertionError(f"{error}; last it said: {said[0]}") from None
 
 
 def write_service_account_kubeconfig(cluster, path):

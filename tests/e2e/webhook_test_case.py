@@ -64,13 +64,19 @@ class WebhookTestCase(unittest.TestCase):
     maxDiff = None
 
     @classmethod
-    def setUpClass(cls):
+    def set_up_cluster(cls):
+        """`directory`, of the class's own, and `cluster`."""
+        # Says what is missing before anything is started.
         webhook_server.injector.programs()
         cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="test-webhook-"))
         cls.addClassCleanup(shutil.rmtree, cls.directory)
         cls.cluster = Cluster(cls.directory / "cluster")
         cls.addClassCleanup(cls.cluster.run, "down")
         cls.cluster.succeed("up")
+
+    @classmethod
+    def setUpClass(cls):
+        cls.set_up_cluster()
         make_certificate(cls.directory, "127.0.0.1")
         cls.webhook = WebhookServer(cls.directory)
         cls.addClassCleanup(cls.webhook.kill)
