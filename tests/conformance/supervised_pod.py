@@ -313,7 +313,10 @@ class SupervisedPod:
         kept = {key: value for key, value in self.agent.get("securityContext", {}).items()
                 if key in ("seccompProfile", "seLinuxOptions", "procMount")}
         self.agent["securityContext"] = kept | security
-        command = [self.options["supervisor_mount_path"] + "/openshell-sandbox"]
+        # An image volume shows the whole image; the init container copies the binary alone.
+        is_volume = self.options["supervisor_sideload_method"] == "image-volume"
+        binary = self.options["supervisor_binary_path"] if is_volume else "/openshell-sandbox"
+        command = [self.options["supervisor_mount_path"] + binary]
         command += ["--mode=process"] if self.is_sidecar else []
         command += ["--workdir", "/sandbox"]
         self.agent["command"] = command + ([] if self.is_sidecar else self._proxy_arguments())
