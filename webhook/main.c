@@ -1,3 +1,4 @@
+#include "common/json_arena.h"
 #include "webhook/commands/command.h"
 
 #include <stddef.h>
@@ -25,6 +26,7 @@ static void print_help(FILE *file)
 
 int main(int argc, char **argv)
 {
+    json_arena_install();
     if (argc < 2) {
         print_help(stderr);
         return COMMAND_USAGE;

@@ -2,6 +2,7 @@
 
 #include "common/cleanup.h"
 #include "common/digest.h"
+#include "common/json_arena.h"
 #include "common/names.h"
 #include "webhook/admission/final_state.h"
 #include "webhook/admission/review_request.h"
@@ -178,11 +179,10 @@ static bool respond(const struct admission_context *context, const struct review
     return is_written;
 }
 
-bool admission_review(const struct admission_context *context, enum admission_endpoint endpoint,
-                      const char *body, size_t length, struct error *error, struct buffer *response,
-                      struct admission_outcome *outcome)
+static bool answer_review(const struct admission_context *context, enum admission_endpoint endpoint,
+                          const char *body, size_t length, struct error *error, struct buffer *response,
+                          struct admission_outcome *outcome)
 {
-    *outcome = (struct admission_outcome){.decision = INJECTION_SKIPPED, .reason = "Error"};
     struct review_request request;
     if (!review_request_parse(body, length, error, &request))
         return false;
@@ -192,5 +192,17 @@ bool admission_review(const struct admission_context *context, enum admission_en
                        respond(context, &request, &result, error, response, outcome);
     injection_result_done(&result);
     review_request_done(&request);
+    return is_answered;
+}
+
+bool admission_review(const struct admission_context *context, enum admission_endpoint endpoint,
+                      const char *body, size_t length, struct error *error, struct buffer *response,
+                      struct admission_outcome *outcome)
+{
+    *outcome = (struct admission_outcome){.decision = INJECTION_SKIPPED, .reason = "Error"};
+    struct json_arena arena;
+    json_arena_enter(&arena);
+    bool is_answered = answer_review(context, endpoint, body, length, error, response, outcome);
+    json_arena_leave(&arena);
     return is_answered;
 }

@@ -147,8 +147,9 @@ void security_context_ensure(struct editor *editor, cJSON *container, const stru
             cJSON_Delete(member);
             continue;
         }
-        _cleanup_(freep) char *key = member->string;
+        char *key = member->string;
         member->string = NULL;
         editor_set(editor, context, context_path, key, member, planned->reason);
+        cJSON_free(key);
     }
 }
