@@ -151,7 +151,7 @@ static void complete_closed(struct rpc_event *event, bool is_ok)
 
 static void run_unary(struct rpc_work *work)
 {
-    struct rpc_call *call = (struct rpc_call *) ((char *) work - offsetof(struct rpc_call, work));
+    struct rpc_call *call = (void *) ((char *) work - offsetof(struct rpc_call, work));
     struct buffer reply = BUFFER_INIT(RPC_MESSAGE_BYTES_MAXIMUM);
     struct error error = {0};
     if (call->method->call(call->server->options.service, call->request, &error, &reply) &&

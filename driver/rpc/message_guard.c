@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define VARINT_BYTES_MAXIMUM 10
+/* Tags and lengths are 32 bits wide; protobuf-c reads no further. */
+#define SHORT_VARINT_BYTES_MAXIMUM 5
 
 enum wire_type {
     WIRE_VARINT = 0,
@@ -47,6 +49,13 @@ static bool read_varint(struct extent *extent, uint64_t *value)
         }
     }
     return false;
+}
+
+static bool read_short_varint(struct extent *extent, uint64_t *value)
+{
+    const uint8_t *start = extent->position;
+    return read_varint(extent, value) && extent->position - start <= SHORT_VARINT_BYTES_MAXIMUM &&
+           *value <= UINT32_MAX;
 }
 
 static bool skip(struct extent *extent, uint64_t length)
@@ -117,7 +126,7 @@ static bool read_content(struct extent *extent, unsigned wire_type, struct exten
     case WIRE_FIXED32:
         return skip(extent, 4);
     case WIRE_LENGTH:
-        if (!read_varint(extent, &value))
+        if (!read_short_varint(extent, &value))
             return false;
         content->position = extent->position;
         if (!skip(extent, value))
@@ -136,7 +145,7 @@ static bool check_field(struct walk *walk, const ProtobufCMessageDescriptor *des
     if (++walk->fields > MESSAGE_FIELDS_MAXIMUM)
         return error_set(walk->error, ERROR_TOO_LARGE, "%s: more than %d fields", descriptor->short_name,
                          MESSAGE_FIELDS_MAXIMUM);
-    if (!read_varint(extent, &tag) || tag > UINT32_MAX || tag >> 3 == 0)
+    if (!read_short_varint(extent, &tag) || tag >> 3 == 0)
         return refuse(walk, descriptor, NULL, "bad field tag");
     *number = (uint32_t) (tag >> 3);
     unsigned wire_type = tag & 7;

@@ -66,8 +66,7 @@ static void refuse_connection(void *context, const struct error *reason)
 static void complete_shut_down(struct rpc_event *event, bool is_ok)
 {
     (void) is_ok;
-    struct rpc_server *server =
-        (struct rpc_server *) ((char *) event - offsetof(struct rpc_server, shut_down));
+    struct rpc_server *server = (void *) ((char *) event - offsetof(struct rpc_server, shut_down));
     pthread_mutex_lock(&server->mutex);
     server->is_shut_down = true;
     pthread_cond_broadcast(&server->changed);

@@ -344,6 +344,7 @@ class Watching(DriverTest):
     def test_turns_events_into_progress(self):
         message = self.create("progress")
         watcher = parts.Watcher(self.client)
+        watcher.wait_snapshot(message.id, lambda found: True)
         expected = {
             "Scheduled": ("placed", {"complete_step": "requesting_sandbox", "complete_label": "Sandbox allocated",
                                      "active_step": "pulling_image"}),

@@ -134,7 +134,11 @@ static void refuses_malformed_bytes(void **state)
                 ERROR_NONE), /* an unknown field may hold anything */
         EXAMPLE("\xc1\x3e"
                 "12345678",
-                ERROR_NONE), /* of any size */
+                ERROR_NONE),                             /* of any size */
+        EXAMPLE("\xe8\x80\x80\x80\x00\x01", ERROR_NONE), /* the longest tag */
+        EXAMPLE("\xe8\x80\x80\x80\x80\x00\x01", ERROR_INVALID),
+        EXAMPLE("\x0a\x80\x80\x80\x80\x00", ERROR_NONE), /* the longest length */
+        EXAMPLE("\x0a\x80\x80\x80\x80\x80\x00", ERROR_INVALID),
         EXAMPLE("\xc5\x3e"
                 "1234",
                 ERROR_NONE),
