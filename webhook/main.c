@@ -10,6 +10,7 @@ static const struct command *const commands[] = {
     &command_render,
     &command_explain,
     &command_review,
+    &command_certs,
     &command_version,
 };
 

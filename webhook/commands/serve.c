@@ -93,8 +93,8 @@ static bool raise_descriptor_limit(const struct serve_options *options, struct e
 
 static bool check_options(const struct serve_options *options, struct error *error)
 {
-    if (!options->tls_certificate || !options->tls_key)
-        return error_set(error, ERROR_INVALID, "--tls-certificate and --tls-key are needed");
+    if (!options->tls_certificate != !options->tls_key)
+        return error_set(error, ERROR_INVALID, "--tls-certificate and --tls-key: one without the other");
     if (options->client_name_count && !options->client_authority)
         return error_set(error, ERROR_INVALID, "--client-name: means nothing without --client-ca");
     return raise_descriptor_limit(options, error);

@@ -11,7 +11,15 @@
 #define MINUTE_MS 60000u
 #define HOUR_MS (60 * MINUTE_MS)
 
-enum option_kind { OPTION_TEXT, OPTION_SWITCH, OPTION_DURATION, OPTION_NUMBER, OPTION_LEVEL, OPTION_NAMES };
+enum option_kind {
+    OPTION_TEXT,
+    OPTION_SWITCH,
+    OPTION_DURATION,
+    OPTION_NUMBER,
+    OPTION_LEVEL,
+    OPTION_NAMES,
+    OPTION_DNS_NAMES
+};
 
 /* One option of the server; `offset` is where its value goes in struct serve_options. */
 struct option {
@@ -29,8 +37,33 @@ static const struct option own_options[] = {
     {"listen", "ADDRESS:PORT", OPTION_TEXT, AT(listen), 0, 0, "serve admission over TLS here (:8443)"},
     {"metrics-listen", "ADDRESS:PORT", OPTION_TEXT, AT(metrics_listen), 0, 0,
      "serve /metrics, /healthz and /readyz without TLS here (:8080)"},
-    {"tls-certificate", "FILE", OPTION_TEXT, AT(tls_certificate), 0, 0, "PEM certificate chain; reloaded"},
+    {"tls-certificate", "FILE", OPTION_TEXT, AT(tls_certificate), 0, 0,
+     "PEM certificate chain; reloaded (without it the injector makes and renews its own)"},
     {"tls-key", "FILE", OPTION_TEXT, AT(tls_key), 0, 0, "PEM private key; reloaded"},
+    {"namespace", "NAME", OPTION_TEXT, AT(certificates.namespace_name), 0, 0,
+     "own certificates: namespace of Service, Secret and Lease (the pod's)"},
+    {"service", "NAME", OPTION_TEXT, AT(certificates.service), 0, 0,
+     "own certificates: the Service they are for (" CERTS_DEFAULT_NAME ")"},
+    {"dns-name", "NAME", OPTION_DNS_NAMES, 0, 0, 0,
+     "own certificates: another DNS name or IP address they are for; repeatable"},
+    {"cluster-domain", "NAME", OPTION_TEXT, AT(certificates.cluster_domain), 0, 0,
+     "own certificates: the cluster's DNS domain (" CERTS_DEFAULT_CLUSTER_DOMAIN ")"},
+    {"authorities-secret", "NAME", OPTION_TEXT, AT(certificates.secret), 0, 0,
+     "own certificates: Secret of the authorities (" CERTS_DEFAULT_SECRET ")"},
+    {"certificate-lease", "NAME", OPTION_TEXT, AT(certificates.lease), 0, 0,
+     "own certificates: Lease of whoever rotates (" CERTS_DEFAULT_LEASE ")"},
+    {"mutating-configuration", "NAME", OPTION_TEXT, AT(certificates.mutating_configuration), 0, 0,
+     "own certificates: object whose caBundle is kept (" CERTS_DEFAULT_NAME ")"},
+    {"validating-configuration", "NAME", OPTION_TEXT, AT(certificates.validating_configuration), 0, 0,
+     "own certificates: object whose caBundle is kept (" CERTS_DEFAULT_NAME ")"},
+    {"certificate-life", "TIME", OPTION_TEXT, AT(certificates.life), 0, 0,
+     "own certificates: life of a serving certificate (7d)"},
+    {"authority-life", "TIME", OPTION_TEXT, AT(certificates.authority_life), 0, 0,
+     "own certificates: life of an authority (1y)"},
+    {"certificate-propagation", "TIME", OPTION_TEXT, AT(certificates.propagation), 0, 0,
+     "own certificates: how long a caBundle holds an authority before it signs (10s)"},
+    {"certificate-algorithm", "NAME", OPTION_TEXT, AT(certificates.algorithm), 0, 0,
+     "own certificates: ecdsa-p256, ecdsa-p384, ed25519, rsa-3072 or rsa-4096 (ecdsa-p256)"},
     {"client-ca", "FILE", OPTION_TEXT, AT(client_authority), 0, 0,
      "PEM authorities whose clients alone may ask; reloaded"},
     {"client-name", "NAME", OPTION_NAMES, 0, 0, 0,
@@ -143,6 +176,14 @@ static bool add_client_name(struct serve_options *options, const char *name, str
     return true;
 }
 
+static bool add_dns_name(struct certs_options *options, const char *name, struct error *error)
+{
+    if (options->name_count == CERTS_DNS_NAMES)
+        return error_set(error, ERROR_INVALID, "--dns-name: more than %d", CERTS_DNS_NAMES);
+    options->names[options->name_count++] = name;
+    return true;
+}
+
 static bool set_option(struct serve_options *options, const struct option *option, const char *value,
                        struct error *error)
 {
@@ -168,6 +209,8 @@ static bool set_option(struct serve_options *options, const struct option *optio
                error_prefix(error, "--%s", option->name);
     case OPTION_NAMES:
         return add_client_name(options, value, error);
+    case OPTION_DNS_NAMES:
+        return add_dns_name(&options->certificates, value, error);
     }
     return false;
 }
@@ -258,9 +301,8 @@ void serve_options_done(struct serve_options *options)
 
 void serve_options_append_help(struct buffer *text)
 {
-    buffer_append_string(
-        text, "Usage: openshell-injector serve --tls-certificate FILE --tls-key FILE [OPTION...]\n\n"
-              "Serves the mutating and the validating webhook.\n\nOptions:\n");
+    buffer_append_string(text, "Usage: openshell-injector serve [OPTION...]\n\n"
+                               "Serves the mutating and the validating webhook.\n\nOptions:\n");
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         char form[64];
         const struct option *option = &own_options[i];

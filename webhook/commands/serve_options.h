@@ -3,6 +3,7 @@
 
 #include "common/buffer.h"
 #include "common/log.h"
+#include "webhook/commands/certs_options.h"
 #include "webhook/injection/configuration.h"
 
 #include <stddef.h>
@@ -17,8 +18,10 @@ struct serve_options {
     bool prints_configuration;
     const char *listen;
     const char *metrics_listen;
-    const char *tls_certificate; /* NULL: not given, as are the other texts */
+    const char
+        *tls_certificate; /* NULL: not given, as are the other texts; then the injector makes its own */
     const char *tls_key;
+    struct certs_options certificates;
     const char *client_authority;
     const char *client_names[SERVE_CLIENT_NAMES];
     size_t client_name_count;

@@ -25,16 +25,21 @@ static void report_watch_failure(void *context, const struct error *error, unsig
     log_end(&entry);
 }
 
-static bool start_namespaces(struct serve_parts *parts, struct error *error)
+static bool connect_kubernetes(struct serve_parts *parts, struct error *error)
 {
     struct kubernetes_configuration *where = NULL;
-    struct namespace_cache *cache = NULL;
     const struct kubernetes_client_options client_options = {.user_agent = PRODUCT_IDENTIFIER};
+    return parts->kubernetes ||
+           (kubernetes_configuration_load(parts->options->kubeconfig, NULL, error, &where) &&
+            kubernetes_client_new(where, &client_options, error, &parts->kubernetes));
+}
+
+static bool start_namespaces(struct serve_parts *parts, struct error *error)
+{
+    struct namespace_cache *cache = NULL;
     if (atomic_load(&parts->namespace_cache))
         return true;
-    if (!parts->kubernetes &&
-        (!kubernetes_configuration_load(parts->options->kubeconfig, NULL, error, &where) ||
-         !kubernetes_client_new(where, &client_options, error, &parts->kubernetes)))
+    if (!connect_kubernetes(parts, error))
         return error_prefix(error, "sandbox.uid is not configured, so namespaces must be read");
     if (!namespace_cache_new(parts->kubernetes, NULL, report_watch_failure, NULL, error, &cache))
         return error_prefix(error, "cannot watch namespaces");
@@ -100,8 +105,11 @@ static bool add_checks(struct serve_parts *parts, struct error *error)
 static void collect_expiry(void *context, struct prometheus_output *output)
 {
     struct serve_parts *parts = context;
-    prometheus_sample(output, (const char *[]){"serving"},
-                      (double) certificate_files_expiry(parts->certificate_files));
+    if (parts->own_certificates)
+        serve_certificates_collect_expiry(parts->own_certificates, output);
+    else
+        prometheus_sample(output, (const char *[]){"serving"},
+                          (double) certificate_files_expiry(parts->certificate_files));
 }
 
 static void collect_configuration(void *context, struct prometheus_output *output)
@@ -194,15 +202,40 @@ static bool start_server(struct serve_parts *parts, struct error *error)
            http_listener_start(options->metrics_listen, plain_routes, parts, error, &parts->listener);
 }
 
-static bool read_credentials(struct serve_parts *parts, struct error *error)
+static bool read_certificates(struct serve_parts *parts, struct error *error)
 {
     const struct serve_options *options = parts->options;
+    if (!options->tls_certificate) {
+        if (!serve_certificates_new(error, &parts->own_certificates))
+            return false;
+        parts->certificates = serve_certificates_source(parts->own_certificates);
+        return true;
+    }
     if (!certificate_files_new(options->tls_certificate, options->tls_key, error, &parts->certificate_files))
         return false;
     parts->certificates = certificate_files_source(parts->certificate_files);
-    return !options->client_authority ||
-           client_authentication_new(options->client_authority, options->client_names,
-                                     options->client_name_count, error, &parts->clients);
+    return true;
+}
+
+/* Certificates of our own come about once the API server is reached; the server listens before. */
+static bool start_certificates(struct serve_parts *parts, struct error *error)
+{
+    if (!parts->own_certificates)
+        return true;
+    return connect_kubernetes(parts, error)
+               ? serve_certificates_start(parts->own_certificates, &parts->options->certificates,
+                                          parts->kubernetes, parts->metrics.registry, error)
+               : error_prefix(error, "no certificate files are given, so the "
+                                     "injector keeps its own in the cluster");
+}
+
+static bool read_credentials(struct serve_parts *parts, struct error *error)
+{
+    const struct serve_options *options = parts->options;
+    return read_certificates(parts, error) &&
+           (!options->client_authority ||
+            client_authentication_new(options->client_authority, options->client_names,
+                                      options->client_name_count, error, &parts->clients));
 }
 
 bool serve_parts_start(struct serve_parts *parts, const struct serve_options *options,
@@ -216,7 +249,8 @@ bool serve_parts_start(struct serve_parts *parts, const struct serve_options *op
     file_watch_init(&parts->client_watch, options->client_authority, NULL);
     return read_credentials(parts, error) && injector_metrics_init(&parts->metrics, error) &&
            add_checks(parts, error) && add_collectors(parts, error) &&
-           (!needs_namespaces(parts) || start_namespaces(parts, error)) && start_server(parts, error);
+           (!needs_namespaces(parts) || start_namespaces(parts, error)) && start_certificates(parts, error) &&
+           start_server(parts, error);
 }
 
 unsigned serve_parts_stop(struct serve_parts *parts, unsigned timeout_ms)
@@ -224,9 +258,11 @@ unsigned serve_parts_stop(struct serve_parts *parts, unsigned timeout_ms)
     unsigned cut_off = server_stop(parts->server, timeout_ms);
     http_listener_free(parts->listener);
     namespace_cache_free(atomic_load(&parts->namespace_cache));
+    serve_certificates_stop(parts->own_certificates);
     kubernetes_client_free(parts->kubernetes);
     client_authentication_free(parts->clients);
     certificate_files_free(parts->certificate_files);
+    serve_certificates_free(parts->own_certificates);
     injector_metrics_done(&parts->metrics);
     *parts = (struct serve_parts){.options = NULL};
     return cut_off;

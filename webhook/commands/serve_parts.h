@@ -7,6 +7,7 @@
 #include "common/http_listener.h"
 #include "kubernetes/client.h"
 #include "webhook/admission/namespace_cache.h"
+#include "webhook/commands/serve_certificates.h"
 #include "webhook/commands/serve_options.h"
 #include "webhook/server/certificate_files.h"
 #include "webhook/server/file_watch.h"
@@ -19,10 +20,11 @@ struct serve_parts {
     struct configuration_store *configurations; /* the caller's */
     struct injector_metrics metrics;
     struct readiness readiness;
-    struct certificate_files *certificate_files;
+    struct certificate_files *certificate_files; /* NULL: the injector makes its own */
+    struct serve_certificates *own_certificates; /* NULL: files */
     struct certificate_source certificates;
     struct client_authentication *clients; /* NULL: every client may ask */
-    struct kubernetes_client *kubernetes;  /* NULL until namespaces are needed */
+    struct kubernetes_client *kubernetes;  /* NULL until it is needed */
     struct namespace_cache *_Atomic namespace_cache;
     struct namespace_source namespaces, known_namespaces;
     struct server *server;

@@ -1,0 +1,88 @@
+#include "certs/authorities_document.h"
+#include "certs/leaf.h"
+#include "common/version.h"
+#include "webhook/commands/certs.h"
+
+#include <string.h>
+
+static bool connect(const struct certs_line *line, struct error *error, struct certs_place *place)
+{
+    struct kubernetes_configuration *configuration = NULL;
+    const struct kubernetes_client_options options = {.user_agent = PRODUCT_IDENTIFIER};
+    if (!kubernetes_configuration_load(line->kubeconfig, line->context, error, &configuration))
+        return error_prefix(error, "no --directory is given, so the cluster is asked");
+    if (!kubernetes_client_new(configuration, &options, error, &place->client))
+        return false;
+    const char *own = kubernetes_client_configuration(place->client)->namespace_name;
+    place->namespace_name =
+        certs_option_or(line->options.namespace_name, certs_option_or(own, CERTS_DEFAULT_NAME));
+    place->secret =
+        (struct secret_store){.client = place->client,
+                              .namespace_name = place->namespace_name,
+                              .name = certs_option_or(line->options.secret, CERTS_DEFAULT_SECRET)};
+    return true;
+}
+
+bool certs_place_open(const struct certs_line *line, struct error *error, struct certs_place *place)
+{
+    *place = (struct certs_place){.is_directory = line->directory != NULL,
+                                  .files.descriptor = -1,
+                                  .namespace_name =
+                                      certs_option_or(line->options.namespace_name, CERTS_DEFAULT_NAME)};
+    return line->directory ? file_store_open(line->directory, error, &place->files)
+                           : connect(line, error, place);
+}
+
+void certs_place_close(struct certs_place *place)
+{
+    if (place->files.descriptor >= 0)
+        file_store_close(&place->files);
+    kubernetes_client_free(place->client);
+    *place = (struct certs_place){.files.descriptor = -1};
+}
+
+bool certs_place_read(const struct certs_place *place, struct error *error, struct authorities *authorities,
+                      cJSON **secret)
+{
+    _cleanup_(authorities_document_wipep) cJSON *object = NULL;
+    if (secret)
+        *secret = NULL;
+    if (place->is_directory)
+        return file_store_read(&place->files, error, authorities);
+    if (!secret_store_read(&place->secret, NULL, error, &object))
+        return false;
+    bool is_read = secret_store_parse(object, error, authorities);
+    if (secret)
+        *secret = take_pointer(&object);
+    return is_read || error_prefix(error, "Secret %s/%s", place->namespace_name, place->secret.name);
+}
+
+bool certs_place_write(const struct certs_place *place, const cJSON *secret,
+                       const struct authorities *authorities, struct error *error)
+{
+    _cleanup_(authorities_document_wipep) cJSON *written = NULL;
+    if (place->is_directory)
+        return file_store_write(&place->files, authorities, error);
+    return secret_store_write(&place->secret, secret, authorities, NULL, error, &written);
+}
+
+bool certs_write_pair(const struct certs_place *place, const struct certs_line *line,
+                      const struct authorities *authorities, struct error *error)
+{
+    struct leaf leaf = {0};
+    struct rotation_policy policy;
+    struct certificate_names names = {0};
+    if (!certs_options_policy(&line->options, error, &policy) ||
+        !certs_options_names(&line->options, place->namespace_name, error, &names))
+        return false;
+    /* The key first: a server that reads between the two sees a pair that does not match and keeps its own.
+     */
+    bool is_done =
+        leaf_issue(&authorities->current, authorities->cross, &names, &policy, time(NULL), 0, error, &leaf) &&
+        file_store_write_text(&place->files, FILE_STORE_KEY, leaf.key_pem, strlen(leaf.key_pem), error) &&
+        file_store_write_text(&place->files, FILE_STORE_CERTIFICATE, leaf.chain_pem, strlen(leaf.chain_pem),
+                              error);
+    leaf_done(&leaf);
+    certificate_names_done(&names);
+    return is_done;
+}

@@ -1,0 +1,228 @@
+#include "webhook/commands/certs_report.h"
+
+#include "certs/webhook_bundles.h"
+#include "common/json.h"
+
+#include <math.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SUBJECT_BYTES 128
+#define TIME_BYTES 32
+#define DAY_S 86400.0
+
+/* What a certificate is, as an object with its role. NULL with the error set. */
+static cJSON *describe(X509 *certificate, const char *role, time_t now, struct error *error)
+{
+    char subject[SUBJECT_BYTES] = "", fingerprint[CERTIFICATE_FINGERPRINT_BYTES], text[TIME_BYTES];
+    time_t start = 0, end = 0;
+    struct tm calendar;
+    if (!certificate_read_validity(certificate, error, &start, &end) ||
+        !certificate_read_fingerprint(certificate, error, fingerprint))
+        return NULL;
+    X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, subject, sizeof subject);
+    strftime(text, sizeof text, "%FT%TZ", gmtime_r(&end, &calendar));
+    _cleanup_(cJSON_Deletep) cJSON *object = cJSON_CreateObject();
+    if (!object || !cJSON_AddStringToObject(object, "role", role) ||
+        !cJSON_AddStringToObject(object, "subject", subject) ||
+        !cJSON_AddStringToObject(object, "sha256", fingerprint) ||
+        !cJSON_AddStringToObject(object, "notAfter", text) ||
+        !cJSON_AddNumberToObject(object, "daysLeft", floor((double) (end - now) / DAY_S))) {
+        error_set_no_memory(error);
+        return NULL;
+    }
+    return take_pointer(&object);
+}
+
+static bool add_certificate(cJSON *list, X509 *certificate, const char *role, time_t now, struct error *error)
+{
+    cJSON *object = describe(certificate, role, now, error);
+    if (!object)
+        return false;
+    if (cJSON_AddItemToArray(list, object))
+        return true;
+    cJSON_Delete(object);
+    return error_set_no_memory(error);
+}
+
+static bool add_authorities(cJSON *report, const struct authorities *authorities, time_t now,
+                            struct error *error)
+{
+    cJSON *list = cJSON_AddArrayToObject(report, "authorities");
+    if (!list)
+        return error_set_no_memory(error);
+    if (!add_certificate(list, authorities->current.certificate, "current", now, error) ||
+        (authorities->next.certificate &&
+         !add_certificate(list, authorities->next.certificate, "next", now, error)))
+        return false;
+    for (size_t i = 0; i < authorities->retired_count; i++)
+        if (!add_certificate(list, authorities->retired[i].certificate, "retired", now, error))
+            return false;
+    return true;
+}
+
+static bool add_names(cJSON *serving, const X509 *certificate, struct error *error)
+{
+    struct certificate_names names = {0};
+    if (!certificate_names_read(certificate, error, &names))
+        return false;
+    cJSON *list = cJSON_AddArrayToObject(serving, "names");
+    bool is_added = list != NULL;
+    for (size_t i = 0; is_added && i < names.count; i++) {
+        cJSON *name = cJSON_CreateString(names.items[i]);
+        is_added = name && cJSON_AddItemToArray(list, name);
+        if (!is_added)
+            cJSON_Delete(name);
+    }
+    certificate_names_done(&names);
+    return is_added || error_set_no_memory(error);
+}
+
+static bool add_serving(cJSON *report, const struct certs_place *place, time_t now, struct error *error)
+{
+    size_t length = 0;
+    _cleanup_(freep) char *text = NULL;
+    _cleanup_(certificate_list_freep) certificate_list *chain = NULL;
+    if (!place->is_directory)
+        return true;
+    if (!file_store_read_text(&place->files, FILE_STORE_CERTIFICATE, CERTIFICATE_PEM_BYTES, error, &text,
+                              &length))
+        return error->code == ERROR_NOT_FOUND;
+    if (!certificate_list_parse(text, length, error, &chain))
+        return error_prefix(error, "%s", FILE_STORE_CERTIFICATE);
+    cJSON *serving = cJSON_AddObjectToObject(report, "serving");
+    cJSON *list = serving ? cJSON_AddArrayToObject(serving, "chain") : NULL;
+    if (!list)
+        return error_set_no_memory(error);
+    for (int i = 0; i < sk_X509_num(chain); i++)
+        if (!add_certificate(list, sk_X509_value(chain, i), i ? "cross" : "serving", now, error))
+            return false;
+    return add_names(serving, sk_X509_value(chain, 0), error);
+}
+
+static bool add_lease(cJSON *report, const struct certs_place *place, const struct certs_line *line,
+                      struct error *error)
+{
+    _cleanup_(cJSON_Deletep) cJSON *object = NULL;
+    const struct kubernetes_target target = {.resource = &kubernetes_leases,
+                                             .namespace_name = place->namespace_name,
+                                             .name =
+                                                 certs_option_or(line->options.lease, CERTS_DEFAULT_LEASE)};
+    const char *holder = "";
+    if (kubernetes_get(place->client, &target, NULL, error, &object)) {
+        const cJSON *identity = json_member(json_member(object, "spec"), "holderIdentity");
+        holder = cJSON_IsString(identity) ? identity->valuestring : "";
+    } else if (error->code != ERROR_NOT_FOUND) {
+        return false;
+    }
+    cJSON *lease = cJSON_AddObjectToObject(report, "lease");
+    return (lease && cJSON_AddStringToObject(lease, "name", target.name) &&
+            cJSON_AddStringToObject(lease, "holder", holder)) ||
+           error_set_no_memory(error);
+}
+
+/* One webhook configuration: how many webhooks are ours, and whether they trust the current authority. */
+static bool add_configuration(cJSON *list, const struct certs_place *place, const struct certs_line *line,
+                              const struct kubernetes_resource *resource, const char *name, X509 *current,
+                              struct error *error)
+{
+    _cleanup_(cJSON_Deletep) cJSON *object = NULL;
+    struct webhook_bundles bundles = {0};
+    const struct kubernetes_target target = {.resource = resource, .name = name};
+    const struct webhook_service service = {.namespace_name = place->namespace_name,
+                                            .name =
+                                                certs_option_or(line->options.service, CERTS_DEFAULT_NAME)};
+    bool exists = kubernetes_get(place->client, &target, NULL, error, &object);
+    if ((!exists && error->code != ERROR_NOT_FOUND) ||
+        !webhook_bundles_read(object, &service, error, &bundles))
+        return false;
+    _cleanup_(cJSON_Deletep) cJSON *item = cJSON_CreateObject();
+    bool is_built = item && cJSON_AddStringToObject(item, "kind", resource->kind) &&
+                    cJSON_AddStringToObject(item, "name", name) &&
+                    cJSON_AddBoolToObject(item, "exists", exists) &&
+                    cJSON_AddNumberToObject(item, "webhooks", (double) bundles.count) &&
+                    cJSON_AddBoolToObject(item, "trusted", webhook_bundles_hold(&bundles, current));
+    webhook_bundles_done(&bundles);
+    if (!is_built || !cJSON_AddItemToArray(list, item))
+        return error_set_no_memory(error);
+    take_pointer(&item);
+    return true;
+}
+
+static bool add_cluster(cJSON *report, const struct certs_place *place, const struct certs_line *line,
+                        X509 *current, struct error *error)
+{
+    if (place->is_directory)
+        return true;
+    cJSON *list = cJSON_AddArrayToObject(report, "webhooks");
+    if (!list)
+        return error_set_no_memory(error);
+    return add_lease(report, place, line, error) &&
+           add_configuration(list, place, line, &kubernetes_mutating_webhook_configurations,
+                             certs_option_or(line->options.mutating_configuration, CERTS_DEFAULT_NAME),
+                             current, error) &&
+           add_configuration(list, place, line, &kubernetes_validating_webhook_configurations,
+                             certs_option_or(line->options.validating_configuration, CERTS_DEFAULT_NAME),
+                             current, error);
+}
+
+bool certs_report_make(const struct certs_place *place, const struct certs_line *line, time_t now,
+                       struct error *error, cJSON **result)
+{
+    struct authorities authorities = {0};
+    _cleanup_(cJSON_Deletep) cJSON *report = cJSON_CreateObject();
+    if (!report)
+        return error_set_no_memory(error);
+    if (!certs_place_read(place, error, &authorities, NULL))
+        return false;
+    bool is_made = add_authorities(report, &authorities, now, error) &&
+                   add_serving(report, place, now, error) &&
+                   add_cluster(report, place, line, authorities.current.certificate, error);
+    authorities_done(&authorities);
+    if (is_made)
+        *result = take_pointer(&report);
+    return is_made;
+}
+
+static const char *text_of(const cJSON *object, const char *key)
+{
+    const cJSON *member = json_member(object, key);
+    return cJSON_IsString(member) ? member->valuestring : "";
+}
+
+static void append_certificates(const cJSON *list, struct buffer *output)
+{
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, list)
+        buffer_append_format(output, "%-9s %-34s %9.0f  %s  %.16s\n", text_of(item, "role"),
+                             text_of(item, "subject"), cJSON_GetNumberValue(json_member(item, "daysLeft")),
+                             text_of(item, "notAfter"), text_of(item, "sha256"));
+}
+
+void certs_report_append_table(const cJSON *report, struct buffer *output)
+{
+    const cJSON *serving = json_member(report, "serving"), *lease = json_member(report, "lease"),
+                *item = NULL;
+    buffer_append_format(output, "%-9s %-34s %9s  %-20s  %s\n", "ROLE", "SUBJECT", "DAYS LEFT", "NOT AFTER",
+                         "SHA-256");
+    append_certificates(json_member(report, "authorities"), output);
+    append_certificates(json_member(serving, "chain"), output);
+    if (serving) {
+        buffer_append_string(output, "\nNames:");
+        cJSON_ArrayForEach(item, json_member(serving, "names"))
+            buffer_append_format(output, " %s", cJSON_GetStringValue(item));
+        buffer_append_string(output, "\n");
+    }
+    if (lease)
+        buffer_append_format(output, "\nLease %s: %s\n", text_of(lease, "name"),
+                             *text_of(lease, "holder") ? text_of(lease, "holder") : "nobody holds it");
+    cJSON_ArrayForEach(item, json_member(report, "webhooks"))
+    {
+        const char *state = cJSON_IsTrue(json_member(item, "trusted")) ? "trusts the current authority"
+                            : cJSON_IsTrue(json_member(item, "exists"))
+                                ? "does not trust the current authority"
+                                : "does not exist";
+        buffer_append_format(output, "%s %s: %s\n", text_of(item, "kind"), text_of(item, "name"), state);
+    }
+}
