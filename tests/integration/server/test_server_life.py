@@ -491,7 +491,7 @@ class Start(unittest.TestCase):
         return result.stderr
 
     def test_says_what_is_wrong(self):
-        self.assertIn("--tls-certificate and --tls-key are needed", self.fails())
+        self.assertIn("one without the other", self.fails("--tls-key", "/nowhere/tls.key"))
         pair = ("--sandbox-uid", "2000", "--tls-certificate", "/nowhere/tls.crt", "--tls-key", "/nowhere/tls.key")
         self.assertIn("/nowhere/tls.crt", self.fails(*pair))
         self.assertIn("--client-ca", self.fails("--client-name", "a", *pair))
