@@ -50,7 +50,7 @@ def programs():
     folder = os.environ.get("OPENSHELL_PROGRAMS")
     if not folder:
         raise SystemExit("set OPENSHELL_PROGRAMS to a build's bin folder, or run the test by ctest")
-    return pathlib.Path(folder)
+    return pathlib.Path(folder).absolute()
 
 
 def environment():

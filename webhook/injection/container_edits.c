@@ -31,12 +31,15 @@ void container_edits_apply_agent(struct plan *plan, struct editor *editor)
 {
     cJSON *agent = plan->sandbox.agent;
     const struct json_path *path = JSON_ELEMENT(&pod_path_containers, plan->sandbox.agent_index);
-    static const char main_process_reason[] = "part of the main process now, which the supervisor starts";
+    const char *moved_reason =
+        plan->sandbox.has_our_command
+            ? "not the main process's, which the specification holds: the supervisor would take it for itself"
+            : "the main process's, which the supervisor starts now by its specification";
     static const char *const moved[] = {"args", "tty", "stdin", "stdinOnce"};
     ensure_command(editor, agent, path, &plan->agent,
                    "the supervisor starts first and starts the agent inside the fence");
     for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
-        editor_remove(editor, agent, path, moved[i], main_process_reason);
+        editor_remove(editor, agent, path, moved[i], moved_reason);
     security_context_ensure(editor, agent, path, &plan->agent.security, true);
     environment_edits_apply_agent(plan, editor, path);
     mount_edits_apply(editor, agent, path, &plan->agent);
