@@ -2,11 +2,14 @@
 
 #include "tests/support/plain_client.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -26,7 +29,9 @@ bool tls_client_connect(struct tls_client *client, uint16_t port, const struct t
         assert_int_equal(
             gnutls_certificate_set_x509_key_mem(client->credentials, &chain, &key, GNUTLS_X509_FMT_PEM), 0);
     }
+    int on = 1;
     client->descriptor = plain_client_connect(port);
+    assert_int_equal(setsockopt(client->descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
     assert_int_equal(gnutls_init(&client->session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL), 0);
     assert_int_equal(gnutls_set_default_priority(client->session), 0);
     assert_int_equal(gnutls_credentials_set(client->session, GNUTLS_CRD_CERTIFICATE, client->credentials), 0);
