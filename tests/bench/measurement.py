@@ -1,0 +1,75 @@
+"""Takes the figures: load on each server in turn, starts of each server in turn, the injection by itself. Everything is
+taken in rounds, the servers one after the other within each, so that whatever else the machine does meets all of them.
+"""
+
+import json
+import subprocess
+import time
+
+from machine import Busyness
+
+CONNECTIONS = (1, 4, 16)
+
+
+class Effort:
+    """How long everything is done."""
+
+    def __init__(self, rounds, seconds, warm_up_seconds, starts, iterations):
+        self.rounds = rounds
+        self.seconds = seconds
+        self.warm_up_seconds = warm_up_seconds
+        self.starts = starts
+        self.iterations = iterations
+
+
+def _run(command, processors, name):
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False,
+                            preexec_fn=processors.on_client)
+    if result.returncode != 0:
+        raise SystemExit(f"{name}: {result.stderr.strip()}")
+    return result.stdout
+
+
+def load(program, server, connections, work, effort, processors):
+    """One load on one server. `others_share` is what everybody else used meanwhile, in processors."""
+    busyness, start = Busyness(), time.monotonic()
+    output = _run([program, "--ca", work / "tls.crt", "--body", work / "review.json", "--port", server.port,
+                   "--connections", connections, "--warm-up-ms", round(effort.warm_up_seconds * 1000),
+                   "--time-ms", round(effort.seconds * 1000), "--server-process", server.process.pid],
+                  processors, f"load on {server.name}")
+    figures = json.loads(output)
+    elapsed = time.monotonic() - start
+    server_share = figures["server_cpu_us_per_request"] * figures["requests_per_second"] / 1e6
+    figures["others_share"] = max(0, round(busyness.seconds() / elapsed - server_share - figures["client_cpu_share"], 3))
+    return figures
+
+
+def loads(program, servers, work, effort, processors, show):
+    """{server: {connections: [figures of each round]}}"""
+    figures = {server.name: {count: [] for count in CONNECTIONS} for server in servers}
+    for index in range(effort.rounds):
+        show(f"load, round {index + 1} of {effort.rounds}")
+        for count in CONNECTIONS:
+            # A different one begins each time.
+            for server in servers[index % len(servers):] + servers[:index % len(servers)]:
+                figures[server.name][count].append(load(program, server, count, work, effort, processors))
+    return figures
+
+
+def starts(program, servers, work, effort, processors, show):
+    """{server: [milliseconds until ready]}; the servers must not run."""
+    figures = {server.name: [] for server in servers}
+    show(f"{effort.starts} starts of each")
+    for _ in range(effort.starts):
+        for server in servers:
+            output = _run([program, work / "tls.crt", server.port, processors.server, *server.command], processors,
+                          f"start of {server.name}")
+            figures[server.name].append(float(output))
+    return figures
+
+
+def injections(program, configuration, work, effort, processors, show):
+    """[figures of each round]"""
+    show("the injection by itself")
+    return [json.loads(_run([program, configuration, work / "pod.json", work / "review.json", effort.iterations],
+                            processors, "the injection by itself")) for _ in range(effort.rounds)]
