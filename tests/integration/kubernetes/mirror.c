@@ -53,8 +53,10 @@ static void on_list_end(void *context)
 
 static void on_failed(void *context, const struct error *error, unsigned retry_ms)
 {
-    (void) context;
+    struct mirror *mirror = context;
     print_message("             again in %u ms: %s\n", retry_ms, error->message);
+    while (atomic_load(&mirror->is_held))
+        cancellation_sleep(NULL, 10);
 }
 
 struct mirror *mirror_start_with(struct kubernetes_client *client, const struct kubernetes_target *target,

@@ -6,9 +6,11 @@
 #include "kubernetes/reflector.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct mirror {
     struct kubernetes_reflector *reflector;
+    atomic_bool is_held;   /* after its next failure the reflector goes on only when this is false again */
     pthread_mutex_t mutex; /* guards what follows */
     cJSON *objects;        /* name: value of data.key */
     cJSON *unseen;         /* while a list comes in: what it has not named yet */
