@@ -141,7 +141,7 @@ static void serve_until_signal(struct serve_parts *parts, int signals)
         if (signal_number == SIGTERM || signal_number == SIGINT)
             return;
         if (signal_number == SIGHUP)
-            serve_parts_reload_configuration(parts);
+            serve_parts_reload(parts);
         if (now_ms() >= next_poll_ms) {
             next_poll_ms = now_ms() + POLL_MS;
             serve_parts_poll_files(parts);
@@ -175,6 +175,13 @@ static void log_start(const struct serve_parts *parts)
     configuration_store_release(parts->configurations, configuration);
 }
 
+/* A heap for each worker thread, and one that all others share. */
+static void limit_memory(const struct serve_options *options)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
+    mallopt(M_ARENA_MAX, (int) server_count_threads(options->threads) + 1);
+}
+
 static int serve(const struct serve_options *options, struct configuration_store *configurations)
 {
     struct error error;
@@ -183,6 +190,7 @@ static int serve(const struct serve_options *options, struct configuration_store
     _cleanup_(closep) int signals = -1;
     if (!check_options(options, &error) || !open_signals(&error, &signals))
         return fail(&error);
+    limit_memory(options);
     if (!serve_parts_start(&parts, options, configurations, &error)) {
         serve_parts_stop(&parts, 0);
         return fail(&error);
@@ -219,8 +227,6 @@ static int run(int argc, char **argv)
 {
     struct error error;
     struct serve_options options;
-    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
-    mallopt(M_ARENA_MAX, HEAPS);
     if (!serve_options_parse(argc, argv, &error, &options))
         return fail(&error);
     log_set_level(options.log_level);

@@ -313,7 +313,7 @@ void serve_options_append_help(struct buffer *text)
     buffer_append_string(text, "\nOptions that shape pods, which override the environment and the file:\n");
     configuration_append_help(text);
     buffer_append_string(
-        text, "\nSIGHUP reloads the configuration; changed files are noticed too. SIGTERM ends.\n\n"
+        text, "\nSIGHUP reloads all files; changed ones are noticed too. SIGTERM ends.\n\n"
               "Examples:\n"
               "  openshell-injector serve --tls-certificate tls.crt --tls-key tls.key "
               "--config injector.yaml\n"

@@ -268,7 +268,7 @@ unsigned serve_parts_stop(struct serve_parts *parts, unsigned timeout_ms)
     return cut_off;
 }
 
-void serve_parts_reload_configuration(struct serve_parts *parts)
+static void reload_configuration(struct serve_parts *parts)
 {
     struct error error;
     struct log_entry entry;
@@ -308,10 +308,19 @@ static void reload_clients(struct serve_parts *parts)
         log_failure(LOG_LEVEL_ERROR, "client authorities were not reloaded, the old ones stay", &error);
 }
 
+void serve_parts_reload(struct serve_parts *parts)
+{
+    reload_configuration(parts);
+    if (parts->certificate_files)
+        reload_certificate(parts);
+    if (parts->clients)
+        reload_clients(parts);
+}
+
 void serve_parts_poll_files(struct serve_parts *parts)
 {
     if (file_watch_poll(&parts->configuration_watch))
-        serve_parts_reload_configuration(parts);
+        reload_configuration(parts);
     if (file_watch_poll(&parts->certificate_watch))
         reload_certificate(parts);
     if (file_watch_poll(&parts->client_watch))

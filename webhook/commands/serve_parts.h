@@ -44,5 +44,5 @@ unsigned serve_parts_stop(struct serve_parts *parts, unsigned timeout_ms);
 /* Looks at the files and reloads what changed; logs and counts. To be called a few times per second. */
 void serve_parts_poll_files(struct serve_parts *parts);
 
-/* Reloads the configuration; logs and counts. On failure the old one stays. */
-void serve_parts_reload_configuration(struct serve_parts *parts);
+/* Reloads all files, changed or not; logs and counts. What fails stays as it was. */
+void serve_parts_reload(struct serve_parts *parts);

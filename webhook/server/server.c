@@ -15,7 +15,7 @@ struct server {
     struct http_worker *workers[SERVER_THREADS_MAXIMUM];
 };
 
-static unsigned count_threads(unsigned wanted)
+unsigned server_count_threads(unsigned wanted)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned threads = wanted ? wanted : processors > 0 ? (unsigned) processors : 1;
@@ -47,7 +47,7 @@ static bool start_worker(struct server *server, unsigned threads, struct error *
 
 static bool start(struct server *server, const struct server_options *options, struct error *error)
 {
-    unsigned threads = count_threads(options->threads);
+    unsigned threads = server_count_threads(options->threads);
     server->context.options = *options;
     server->has_tls = tls_init(&server->context.tls, options->certificates, options->clients != NULL, error);
     if (!server->has_tls || !listening_socket_open(options->address, error, &server->listening) ||

@@ -54,6 +54,9 @@ struct server_options {
     const struct decision_hook *hook; /* NULL: nobody */
 };
 
+/* How many worker threads a server with this option has. */
+unsigned server_count_threads(unsigned wanted);
+
 struct server;
 
 /* Listens and serves. Errors: of the address, of starting threads. The caller stops `*server`. */
