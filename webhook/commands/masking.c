@@ -35,15 +35,11 @@ static void append_names(const char *value, struct buffer *buffer)
 static bool mask(cJSON *variable, struct error *error)
 {
     _cleanup_(buffer_done) struct buffer names = BUFFER_INIT(ADMISSION_BODY_BYTES);
-    append_names(json_member(variable, "value")->valuestring, &names);
+    cJSON *value = json_member(variable, "value");
+    append_names(value->valuestring, &names);
     if (!buffer_check(&names, error))
         return false;
-    cJSON *value = cJSON_CreateString(buffer_string(&names));
-    if (!value || !cJSON_ReplaceItemInObjectCaseSensitive(variable, "value", value)) {
-        cJSON_Delete(value);
-        return error_set_no_memory(error);
-    }
-    return true;
+    return cJSON_SetValuestring(value, buffer_string(&names)) || error_set_no_memory(error);
 }
 
 /* Recursion is bounded by the depth limit of whoever parsed the tree. */
