@@ -179,7 +179,8 @@ static const cJSON *agent_container(const cJSON *object)
     return find_named(json_member(json_member(object, "spec"), "containers"), "name", CONTAINER_AGENT);
 }
 
-/* The mount path is an option of the webhook, so the command is compared with the mount that is there. */
+/* The webhook's options say where the supervisor is mounted, and an image volume shows it where it lies in
+ * its image: so it is looked for by name anywhere under the mount that is there. */
 static bool starts_supervisor(const cJSON *agent)
 {
     const cJSON *mount = find_named(json_member(agent, "volumeMounts"), "name", VOLUME_SUPERVISOR);
@@ -187,8 +188,9 @@ static bool starts_supervisor(const cJSON *agent)
     const char *program = command && cJSON_IsString(command->child) ? command->child->valuestring : "";
     const char *directory = text_of(mount, "mountPath");
     size_t length = strlen(directory);
-    return length > 0 && strncmp(program, directory, length) == 0 && program[length] == '/' &&
-           strcmp(program + length + 1, SUPERVISOR_BINARY) == 0;
+    bool is_mounted = length > 0 && strncmp(program, directory, length) == 0 && program[length] == '/';
+    return is_mounted && !strstr(program, "/../") &&
+           strcmp(strrchr(program, '/') + 1, SUPERVISOR_BINARY) == 0;
 }
 
 bool pod_is_supervised(const cJSON *object)

@@ -234,6 +234,14 @@ static void knows_a_supervised_pod_by_volume_mount_and_command(void **state)
         {"{" SUPERVISED_VOLUMES ",\"containers\":[{\"name\":\"agent\",\"command\":[\"/opt/openshell/bin/"
          "openshell-sandbox\"]}]}",
          false},
+        {"{" SUPERVISED_VOLUMES
+         ",\"containers\":[{\"name\":\"agent\",\"command\":[\"/opt/openshell/bin/usr/bin/"
+         "openshell-sandbox\"],\"volumeMounts\":[" SUPERVISED_MOUNT "]}]}",
+         true},
+        {"{" SUPERVISED_VOLUMES
+         ",\"containers\":[{\"name\":\"agent\",\"command\":[\"/opt/openshell/bin/../../bin/"
+         "openshell-sandbox\"],\"volumeMounts\":[" SUPERVISED_MOUNT "]}]}",
+         false},
         {"{" SUPERVISED_VOLUMES ",\"containers\":[{\"name\":\"agent\",\"command\":[\"/bin/sh\"],"
          "\"volumeMounts\":[" SUPERVISED_MOUNT "]}]}",
          false},
