@@ -50,7 +50,8 @@ bool manager_fail(struct certificate_manager *manager, const char *what, const s
 {
     manager->retry_ns =
         clock_now_ns() + backoff_next_ms(&manager->backoff, backoff_random()) * NANOSECONDS_PER_MILLISECOND;
-    if (error->code != ERROR_CONFLICT && error->code != ERROR_CANCELLED)
+    bool is_race = error->code == ERROR_CONFLICT || error->code == ERROR_ALREADY_EXISTS;
+    if (!is_race && error->code != ERROR_CANCELLED)
         report_failure(manager, what, error);
     return false;
 }

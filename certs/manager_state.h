@@ -75,7 +75,8 @@ struct certificate_manager {
 /* Tells the listener. */
 void manager_report(struct certificate_manager *manager, enum certificate_event_type type, const char *name,
                     time_t not_after);
-/* Reports a failure and puts requests off, unless it is a conflict, which the watch resolves. Returns false.
+/* Reports a failure and puts requests off, unless somebody else was faster, which the watch resolves. Returns
+ * false.
  */
 bool manager_fail(struct certificate_manager *manager, const char *what, const struct error *error);
 /* Whether requests may be made now. */

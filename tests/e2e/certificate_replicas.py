@@ -1,0 +1,311 @@
+"""Replicas of the webhook that keep their own certificates, behind one Service, and load that shows every gap.
+
+There is no node, so the Deployment has no pods: each replica is a process on an address of its own, and the Service's
+endpoints are kept here, by what the replicas themselves say at /readyz, as kubelet and controllers would do it.
+
+Not for: what is done to them (test_certs.py).
+"""
+
+import base64
+import concurrent.futures
+import http.client
+import json
+import os
+import pathlib
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import webhook_server
+from webhook_server import NAMESPACE, SERVICE_NAME, wait_for
+
+PORT = 8443
+CONFIGURATIONS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+READINESS_PERIOD_S = 0.3
+START_LIMIT_S = 60
+SLICES = f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices"
+SLICE = "replicas"
+
+
+class ApiServer:
+    """Requests as the cluster's administrator, on a kept-alive connection for each thread."""
+
+    def __init__(self, cluster):
+        config = json.loads(cluster.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
+        self.host = config["clusters"][0]["cluster"]["server"].removeprefix("https://")
+        self.context = ssl.create_default_context(
+            cadata=base64.b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"]).decode())
+        self.token = config["users"][0]["user"]["token"]
+        self.connections = threading.local()
+        self.opened = []
+
+    def request(self, method, path, body=None, content_type="application/json"):
+        """Status and parsed answer. A connection that was lost is an exception."""
+        connection = getattr(self.connections, "connection", None)
+        if connection is None:
+            connection = http.client.HTTPSConnection(self.host, context=self.context, timeout=30)
+            self.connections.connection = connection
+            self.opened.append(connection)
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type}
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            self.connections.connection = None
+            raise
+
+    def close(self):
+        """When every thread has ended."""
+        for connection in self.opened:
+            connection.close()
+
+    def bundles(self, plural):
+        """The caBundle of each webhook in the object, "" for none."""
+        _, answer = self.request("GET", f"/apis/admissionregistration.k8s.io/v1/{plural}/{NAMESPACE}")
+        return [webhook["clientConfig"].get("caBundle", "") for webhook in answer["webhooks"]]
+
+    def set_bundle(self, plural, value):
+        """As another writer would: without asking what is there."""
+        status, answer = self.request("PATCH", f"/apis/admissionregistration.k8s.io/v1/{plural}/{NAMESPACE}",
+                                      [{"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": value}],
+                                      "application/json-patch+json")
+        assert status == 200, answer
+
+
+class Replica:
+    """One `openshell-injector serve` with certificates of its own."""
+
+    def __init__(self, folder, kubeconfig, address, flags):
+        self.address = address
+        self.kubeconfig = kubeconfig
+        self.flags = flags
+        self.log = pathlib.Path(folder) / f"replica-{address}.log"
+        self.process = None
+        self.metrics_port = 0
+
+    def start(self, clock_offset=None):
+        assert self.process is None
+        clock = ["faketime", "-f", clock_offset] if clock_offset else []
+        # Waits and the Lease go by the clock that does not jump, which is right on every machine.
+        environment = webhook_server.injector.environment() | {"FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        self.log.write_text("")
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [*clock, webhook_server.injector.programs() / "openshell-injector", "serve",
+                 f"--listen={self.address}:{PORT}", "--metrics-listen=127.0.0.1:0",
+                 f"--kubeconfig={self.kubeconfig}", *self.flags],
+                env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.metrics_port = wait_for(self._find_port, START_LIMIT_S, "the replica listens")
+
+    def _find_port(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"the replica ended: {self.log.read_text()}")
+        return next((record["metrics_port"] for record in self.records("serving")), None)
+
+    def records(self, message):
+        lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [record for record in map(json.loads, lines) if record["message"] == message]
+
+    def get(self, path):
+        """The answer's text, or None when there is none or it is an error."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}{path}", timeout=1) as answer:
+                return answer.read().decode()
+        except (urllib.error.URLError, OSError):
+            return None
+
+    def is_ready(self):
+        return self.process is not None and "ready" in (self.get("/readyz") or "").splitlines()
+
+    def metric(self, series):
+        """The value of the series, written as in the metrics' text; 0 when it is not there."""
+        for line in (self.get("/metrics") or "").splitlines():
+            name, _, value = line.rpartition(" ")
+            if name == series:
+                return float(value)
+        return 0.0
+
+    def holds_lease(self):
+        return self.metric("openshell_injector_certificate_lease_held") == 1
+
+    def rotations(self, certificate="serving"):
+        return self.metric(f'openshell_injector_certificate_rotations_total{{certificate="{certificate}"}}')
+
+    def pid(self):
+        """The injector's own; faketime runs it in its place."""
+        return self.process.pid
+
+    def end(self, how=signal.SIGTERM):
+        if self.process is None:
+            return
+        os.kill(self.pid(), signal.SIGCONT)
+        process, self.process = self.process, None
+        process.send_signal(how)
+        process.wait(timeout=60)
+
+
+class Replicas:
+    """Several of them, with the Service kept by their readiness."""
+
+    def __init__(self, cluster, replicas):
+        self.cluster = cluster
+        self.api = ApiServer(cluster)
+        self.items = replicas
+        self.withheld = set()
+        self.published = None
+        self.is_ending = False
+        self.thread = threading.Thread(target=self._keep_readiness)
+        self.thread.start()
+
+    def _keep_readiness(self):
+        while not self.is_ending:
+            ready = {replica.address for replica in self.items if replica not in self.withheld and replica.is_ready()}
+            if ready != self.published:
+                self._publish(ready)
+            time.sleep(READINESS_PERIOD_S)
+
+    def _publish(self, ready):
+        piece = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+                 "metadata": {"name": SLICE, "labels": {"kubernetes.io/service-name": NAMESPACE}},
+                 "ports": [{"name": "webhook", "port": PORT, "protocol": "TCP"}],
+                 "endpoints": [{"addresses": [address], "conditions": {"ready": True}} for address in sorted(ready)]}
+        code, answer = self.api.request("PATCH", f"{SLICES}/{SLICE}?fieldManager=test&force=true", piece,
+                                        "application/apply-patch+yaml")
+        if code in (200, 201):
+            self.published = ready
+        else:
+            print(f"endpoints: {answer}", flush=True)
+
+    def endpoints(self):
+        """The ready addresses of the Service, as the API server has them."""
+        _, answer = self.api.request("GET", f"{SLICES}/{SLICE}")
+        return {endpoint["addresses"][0] for endpoint in answer.get("endpoints") or []}
+
+    def take_out(self, replica):
+        """Out of the Service, and waits until nobody sends requests there: what a readiness probe, or the end of a
+        pod, does before."""
+        self.withheld.add(replica)
+        wait_for(lambda: replica.address not in self.endpoints(), 30, "the replica leaves the Service")
+        self._wait_until_idle(replica)
+
+    @staticmethod
+    def _wait_until_idle(replica):
+        """API servers go on using connections that they hold: until the replica itself closes them, or they have had
+        no request for a second."""
+        def count():
+            return sum(float(line.rpartition(" ")[2]) for line in (replica.get("/metrics") or "").splitlines()
+                       if line.startswith("openshell_injector_requests_total"))
+        last, since = count(), time.monotonic()
+        while time.monotonic() - since < 1.0:
+            time.sleep(0.2)
+            now = count()
+            if now != last:
+                last, since = now, time.monotonic()
+
+    def put_back(self, replica):
+        self.withheld.discard(replica)
+        self.wait_until_in_service([replica])
+
+    def wait_until_in_service(self, replicas=None):
+        wanted = {replica.address for replica in replicas or self.items}
+        wait_for(lambda: wanted <= self.endpoints(), START_LIMIT_S, "the replicas are in the Service")
+
+    def holder(self):
+        """The replica that holds the Lease."""
+        return wait_for(lambda: next((replica for replica in self.items if replica.process and replica.holds_lease()),
+                                     None), 60, "somebody holds the Lease")
+
+    def end(self):
+        self.is_ending = True
+        self.thread.join()
+        for replica in self.items:
+            replica.end(signal.SIGKILL)
+        self.api.close()
+
+
+class Load:
+    """Creates pods without a pause, and makes handshakes with every replica as a client that trusts the caBundle of
+    the moment; counts what fails."""
+
+    def __init__(self, replicas, pod, clients=2):
+        self.replicas = replicas
+        self.pod = pod
+        self.is_ending = False
+        self.created = 0
+        self.handshakes = 0
+        self.failures = []
+        self.lock = threading.Lock()
+        self.pool = concurrent.futures.ThreadPoolExecutor(clients + 1)
+        self.futures = [self.pool.submit(self._create) for _ in range(clients)]
+        self.futures.append(self.pool.submit(self._shake_hands))
+
+    def _note(self, failure):
+        with self.lock:
+            self.failures.append(f"{time.strftime('%H:%M:%S')} {failure}")
+
+    def _create(self):
+        while not self.is_ending:
+            status, answer = self.replicas.api.request("POST", "/api/v1/namespaces/default/pods?dryRun=All", self.pod)
+            if status == 201 and "openshell.ai/injection" in answer["metadata"].get("annotations", {}):
+                with self.lock:
+                    self.created += 1
+            else:
+                self._note(answer.get("message", answer))
+            time.sleep(0.01)
+
+    def _shake_hands(self):
+        while not self.is_ending:
+            for plural in CONFIGURATIONS:
+                bundle = base64.b64decode(self.replicas.api.bundles(plural)[0]).decode()
+                for address in self.replicas.endpoints():
+                    self._shake_hand(address, bundle)
+            time.sleep(0.05)
+
+    def _shake_hand(self, address, bundle):
+        try:
+            context = ssl.create_default_context(cadata=bundle)
+            with socket.create_connection((address, PORT), timeout=5) as plain, \
+                    context.wrap_socket(plain, server_hostname=SERVICE_NAME):
+                with self.lock:
+                    self.handshakes += 1
+        except ssl.SSLError as error:
+            self._note(f"handshake with {address}: {error}")
+        except OSError:
+            # The replica was ended since the Service was asked; the pods show whether anybody missed it.
+            pass
+
+    def end(self):
+        """What failed."""
+        self.is_ending = True
+        for future in self.futures:
+            future.result()
+        self.pool.shutdown()
+        return self.failures
+
+
+def install(cluster, folder):
+    """Applies manifests/base with the component for self-managed certificates, without pods, and gives the path of a
+    kubeconfig with the rights of the webhook's own account and no more."""
+    overlay = pathlib.Path(folder) / "overlay"
+    overlay.mkdir()
+    (overlay / "kustomization.yaml").write_text(json.dumps({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [os.path.relpath(REPOSITORY / "manifests/base", overlay.resolve())],
+        "components": [os.path.relpath(REPOSITORY / "manifests/components/self-managed-certificates",
+                                       overlay.resolve())],
+        "replicas": [{"name": NAMESPACE, "count": 0}],
+        "patches": [{"target": {"kind": "Service"}, "patch": json.dumps([{"op": "remove", "path": "/spec/selector"}])}],
+    }))
+    cluster.kubectl("apply", "-k", overlay)
+    kubeconfig = pathlib.Path(folder) / "account.kubeconfig"
+    webhook_server.write_service_account_kubeconfig(cluster, kubeconfig)
+    return kubeconfig
