@@ -324,6 +324,11 @@ class Start(unittest.TestCase):
         self.assertIn("--idle-timeout", self.fails("--idle-timeout", "5"))
         self.assertIn("/nowhere/config.yaml", self.fails("--config", "/nowhere/config.yaml"))
 
+    def test_explains_itself(self):
+        result = subprocess.run([PROGRAM, "serve", "--help"], capture_output=True, text=True, timeout=20)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertIn("--drain-delay DURATION", result.stdout)
+
     def test_prints_the_effective_configuration(self):
         result = subprocess.run(
             [PROGRAM, "serve", "--print-config", "--topology", "sidecar"], capture_output=True, text=True, timeout=20

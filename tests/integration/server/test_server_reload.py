@@ -41,6 +41,10 @@ class CertificateReload(ServerTest):
         metrics = self.server.metrics()
         self.assertEqual(metrics['openshell_injector_certificate_reloads_total{result="success"}'], 5)
 
+    def test_sighup_reloads_it_too(self):
+        self.server.signal(signal.SIGHUP)
+        wait_until(lambda: self.server.log("certificate reloaded"))
+
     def test_an_open_connection_outlives_many_certificates(self):
         connection = self.server.connect()
         for _ in range(3):
