@@ -35,11 +35,17 @@ int command_fail_usage(const char *command, const struct error *error)
     return exit_code;
 }
 
+int command_fail_output(const char *command, struct error *error)
+{
+    error_prefix(error, "the output");
+    return command_fail(command, error);
+}
+
 int command_finish(const char *command, const struct buffer *output, int success)
 {
     struct error error;
     if (!buffer_check(output, &error))
-        return command_fail(command, &error);
+        return command_fail_output(command, &error);
     if (fwrite(buffer_string(output), 1, output->length, stdout) == output->length && fflush(stdout) == 0)
         return success;
     error_set_errno(&error, ERROR_INTERNAL, errno, "standard output");

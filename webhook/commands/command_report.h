@@ -5,6 +5,9 @@
 #include "common/buffer.h"
 #include "common/error.h"
 
+/* Largest output of one call, all documents together. */
+#define COMMAND_OUTPUT_BYTES (64u * 1024 * 1024)
+
 /* The exit code (enum command_exit) for an error: wrong input is the caller's, the rest is ours. */
 int command_exit_for(const struct error *error);
 
@@ -13,6 +16,9 @@ int command_fail(const char *command, const struct error *error);
 
 /* The same for a wrong command line, with a hint at --help. */
 int command_fail_usage(const char *command, const struct error *error);
+
+/* The same for an output that could not be made. */
+int command_fail_output(const char *command, struct error *error);
 
 /* Writes all of `output` to standard output, then returns `success`; or reports why it cannot, which is a
  * failure of the whole command. `output` may hold a failure of its own. */

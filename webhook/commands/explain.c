@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-/* Largest output, all documents together. */
-#define OUTPUT_BYTES (256u * 1024 * 1024)
-
 static const char usage[] =
     "Usage: openshell-injector explain [OPTION...] [FILE|-]...\n"
     "\n"
@@ -66,12 +63,12 @@ static int explain(const char *name, const struct command_line *line)
     struct decisions decisions;
     if (!decisions_make(line, true, &error, &decisions))
         return command_fail(name, &error);
-    struct buffer buffer = BUFFER_INIT(OUTPUT_BYTES);
+    struct buffer buffer = BUFFER_INIT(COMMAND_OUTPUT_BYTES);
     int exit_code = decisions_deny(&decisions) ? COMMAND_DENIED : COMMAND_OK;
     if (append_explanations(&decisions, strcmp(line->format, "json") == 0, &error, &buffer))
         exit_code = command_finish(name, &buffer, exit_code);
     else
-        exit_code = command_fail(name, &error);
+        exit_code = command_fail_output(name, &error);
     buffer_done(&buffer);
     decisions_done(&decisions);
     return exit_code;

@@ -9,9 +9,6 @@
 
 #include <string.h>
 
-/* Largest output, all documents together. */
-#define OUTPUT_BYTES (256u * 1024 * 1024)
-
 static const char usage[] =
     "Usage: openshell-injector render [OPTION...] [FILE|-]...\n"
     "\n"
@@ -117,7 +114,7 @@ static bool append_output(const struct decisions *decisions, const char *format,
 
 static void print_denials(const struct input_object *object, const struct denial_list *denials)
 {
-    struct buffer name = BUFFER_INIT(OUTPUT_BYTES);
+    struct buffer name = BUFFER_INIT(COMMAND_OUTPUT_BYTES);
     decisions_append_name(object, &name);
     fprintf(stderr, "%s: %s is denied:\n", object->place, buffer_string(&name));
     buffer_done(&name);
@@ -149,14 +146,14 @@ static int render(const char *name, const struct command_line *line)
     if (!decisions_make(line, strcmp(line->format, "diff") == 0, &error, &decisions))
         return command_fail(name, &error);
     print_remarks(&decisions);
-    struct buffer output = BUFFER_INIT(OUTPUT_BYTES);
+    struct buffer output = BUFFER_INIT(COMMAND_OUTPUT_BYTES);
     int exit_code;
     if (decisions_deny(&decisions))
         exit_code = COMMAND_DENIED;
     else if (append_output(&decisions, line->format, &error, &output))
         exit_code = command_finish(name, &output, COMMAND_OK);
     else
-        exit_code = command_fail(name, &error);
+        exit_code = command_fail_output(name, &error);
     buffer_done(&output);
     decisions_done(&decisions);
     return exit_code;

@@ -5,9 +5,6 @@
 #include "webhook/commands/command_report.h"
 #include "webhook/commands/input.h"
 
-/* Largest response: the patch of the largest review, as base64. */
-#define RESPONSE_BYTES (64u * 1024 * 1024)
-
 static const char usage[] =
     "Usage: openshell-injector review [OPTION...] [FILE|-]\n"
     "\n"
@@ -60,7 +57,7 @@ static int review(const char *name, const struct command_line *line)
     if (!command_line_load_configuration(line, &error, &configuration))
         return command_fail(name, &error);
     struct admission_outcome outcome;
-    struct buffer response = BUFFER_INIT(RESPONSE_BYTES);
+    struct buffer response = BUFFER_INIT(COMMAND_OUTPUT_BYTES);
     int exit_code;
     if (answer(line, configuration, &error, &response, &outcome)) {
         buffer_append_character(&response, '\n');
