@@ -31,7 +31,7 @@ static void a_crash_of_the_api_server_is_survived(void **state)
     cluster_config_map_make(client, name, "before");
     assert_true(mirror_becomes(mirror, "before=value "));
     for (int i = 0; i < 3; i++) {
-        char object[16];
+        char object[32];
         snprintf(object, sizeof object, "after%d", i);
         cluster_script(i % 2 ? "stop-apiserver" : "stop-apiserver --kill");
         cluster_script("start-apiserver");

@@ -16,8 +16,10 @@ static const char *const topologies[] = {
     "topology=combined supervisor-sideload-method=init-container enable-user-namespaces=true",
     "topology=sidecar app-armor-profile=Unconfined seccomp-profile=Unconfined",
     "topology=sidecar sidecar-kind=native supervisor-sideload-method=init-container host-gateway-ip=10.0.0.1",
-    "topology=sidecar client-tls-secret-name=tls provider-spiffe-workload-api-socket-path=/spiffe/agent.sock "
-    "credential=service-account",
+    /* In parentheses: two lines, and no comma forgotten. */
+    ("topology=sidecar client-tls-secret-name=tls "
+     "provider-spiffe-workload-api-socket-path=/spiffe/agent.sock "
+     "credential=service-account"),
 };
 
 static const char workspace_pod[] =

@@ -202,7 +202,7 @@ static void lists_all_pages_with_version_and_kind_filled_in(void **state)
     assert_true(kubernetes_list(client, &pods, &options, NULL, &error, &items));
     assert_int_equal(cJSON_GetArraySize(items), 7);
     for (int i = 0; i < 7; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "n%d", i);
         const cJSON *item = cJSON_GetArrayItem(items, i);
         assert_string_equal(kubernetes_object_name(item), name);
