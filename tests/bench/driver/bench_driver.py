@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Measures the driver against a real API server: calls, creates beside what the API server itself needs, memory by the
-number of sandboxes, idle processor time. Prints one JSON object.
+number of sandboxes, idle processor time. Prints a JSON object per part.
 
   OPENSHELL_PROGRAMS=build/release/bin tests/bench/driver/bench_driver.py --sandboxes 1000,10000
 
@@ -14,6 +14,7 @@ import http.client
 import json
 import os
 import pathlib
+import signal
 import statistics
 import sys
 import threading
@@ -186,7 +187,13 @@ def measure_memory(setting, templates, counts):
     return results
 
 
+def tell(**result):
+    print(json.dumps(result), flush=True)
+
+
 def main():
+    # Ended by a time limit, too, the cluster goes.
+    signal.signal(signal.SIGTERM, lambda *ignored: sys.exit(1))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sandboxes", default="1000,10000", help="for the memory measurement (1000,10000)")
     parser.add_argument("--creates", type=int, default=400, help="for each of the create measurements (400)")
@@ -194,14 +201,13 @@ def main():
     setting = parts.Setting()
     try:
         driver = setting.start_driver("--log-level", "info")
-        results = {"resident_megabytes_at_start": round(driver.resident_kilobytes() / 1024, 1),
-                   "unary": measure_unary(driver)}
+        tell(resident_megabytes_at_start=round(driver.resident_kilobytes() / 1024, 1))
+        tell(unary=measure_unary(driver))
         templates = template_objects(setting, driver)
-        results["creates"] = measure_creates(setting, driver, templates, arguments.creates)
+        tell(creates=measure_creates(setting, driver, templates, arguments.creates))
         driver.stop()
         counts = sorted(int(count) for count in arguments.sandboxes.split(","))
-        results["sandboxes"] = measure_memory(setting, templates, counts)
-        print(json.dumps(results, indent=2))
+        tell(sandboxes=measure_memory(setting, templates, counts))
     finally:
         setting.stop()
 
