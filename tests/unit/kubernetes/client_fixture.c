@@ -65,6 +65,22 @@ bool client_get(struct kubernetes_client *client, const char *path, const struct
     return is_done;
 }
 
+bool play_script(void *context, const struct fault_request *request, struct fault_connection *connection)
+{
+    struct script *script = context;
+    script->last = *request;
+    if (script->delay_ms && !fault_wait(connection, script->delay_ms))
+        return false;
+    bool is_failing = script->status && (!script->failures || request->number <= script->failures);
+    return fault_answer(connection, is_failing ? script->status : 200, script->headers ? script->headers : "",
+                        is_failing && script->body ? script->body : "{}");
+}
+
+uint64_t milliseconds_since(uint64_t started_ns)
+{
+    return (clock_now_ns() - started_ns) / NANOSECONDS_PER_MILLISECOND;
+}
+
 bool eventually(bool (*is_true)(void *context), void *context)
 {
     for (unsigned waited_ms = 0; waited_ms < 10000; waited_ms += 5) {

@@ -23,5 +23,20 @@ struct kubernetes_client *client_with(struct kubernetes_configuration *configura
 bool client_get(struct kubernetes_client *client, const char *path, const struct kubernetes_call *call,
                 struct error *error, char body[4097]);
 
+/* What a server does with each request, and what it saw; the context of play_script. */
+struct script {
+    int status;          /* 0: 200 */
+    const char *headers; /* NULL: none */
+    const char *body;    /* of an answer with `status`; NULL: {} */
+    unsigned failures;   /* the first so many requests get `status`, later ones 200 {}; 0: all get it */
+    unsigned delay_ms;   /* before the answer */
+    struct fault_request last;
+};
+
+/* A handler for fault_server_start. */
+bool play_script(void *context, const struct fault_request *request, struct fault_connection *connection);
+
+uint64_t milliseconds_since(uint64_t started_ns);
+
 /* Waits until `is_true(context)` holds, at most 10 seconds; false when it never did. */
 bool eventually(bool (*is_true)(void *context), void *context);

@@ -284,6 +284,16 @@ static void *accept_connections(void *argument)
     }
 }
 
+static void demand_client_certificate(SSL_CTX *tls, const char *authority)
+{
+    BIO *text = BIO_new_mem_buf(authority, -1);
+    X509 *parsed = PEM_read_bio_X509(text, NULL, NULL, NULL);
+    assert_int_equal(X509_STORE_add_cert(SSL_CTX_get_cert_store(tls), parsed), 1);
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    X509_free(parsed);
+    BIO_free(text);
+}
+
 static SSL_CTX *make_tls(const struct fault_certificate *certificate)
 {
     SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
@@ -298,6 +308,8 @@ static SSL_CTX *make_tls(const struct fault_certificate *certificate)
     EVP_PKEY_free(key);
     BIO_free(certificate_text);
     BIO_free(key_text);
+    if (certificate->client_authority)
+        demand_client_certificate(tls, certificate->client_authority);
     return tls;
 }
 

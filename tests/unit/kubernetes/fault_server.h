@@ -33,6 +33,8 @@ typedef bool fault_handler(void *context, const struct fault_request *request,
 struct fault_certificate {
     char *certificate;
     char *key;
+    const char
+        *client_authority; /* clients must show a certificate of this authority; NULL: none is asked for */
 };
 
 struct fault_server;

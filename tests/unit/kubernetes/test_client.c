@@ -1,7 +1,6 @@
 #include "kubernetes/client.h"
 
 #include "kubernetes/clock.h"
-#include "kubernetes/retry.h"
 #include "tests/unit/kubernetes/client_fixture.h"
 
 #include <pthread.h>
@@ -12,39 +11,11 @@
 
 #include <cmocka.h>
 
-/* What the server does with each request, and what it saw. */
-struct script {
-    int status;
-    const char *headers;
-    const char *body;
-    unsigned failures; /* the first so many requests get `status`, later ones 200 {} */
-    unsigned delay_ms; /* before the answer */
-    bool is_connection_closed;
-    struct fault_request last;
-};
-
-static bool play(void *context, const struct fault_request *request, struct fault_connection *connection)
-{
-    struct script *script = context;
-    script->last = *request;
-    if (script->delay_ms && !fault_wait(connection, script->delay_ms))
-        return false;
-    bool is_failing = script->status && (!script->failures || request->number <= script->failures);
-    fault_answer(connection, is_failing ? script->status : 200, script->headers ? script->headers : "",
-                 is_failing && script->body ? script->body : "{}");
-    return !script->is_connection_closed;
-}
-
-static uint64_t elapsed_ms(uint64_t started_ns)
-{
-    return (clock_now_ns() - started_ns) / NANOSECONDS_PER_MILLISECOND;
-}
-
 static void sends_method_path_query_body_and_headers(void **state)
 {
     (void) state;
     struct script script = {0};
-    struct fault_server *server = fault_server_start(play, &script, NULL);
+    struct fault_server *server = fault_server_start(play_script, &script, NULL);
     struct kubernetes_configuration *configuration = configuration_for(server);
     configuration->token.data = strdup("secret-token\n");
     configuration->token.length = strlen("secret-token\n");
@@ -72,7 +43,7 @@ static void parses_the_answer(void **state)
 {
     (void) state;
     struct script script = {.status = 201, .body = "{\"metadata\":{\"name\":\"a\"}}"};
-    struct fault_server *server = fault_server_start(play, &script, NULL);
+    struct fault_server *server = fault_server_start(play_script, &script, NULL);
     struct kubernetes_client *client = client_for(server, NULL);
     const struct kubernetes_request request = {.method = "GET", .path = "/x"};
     struct error error;
@@ -88,7 +59,7 @@ static void keeps_one_connection_for_many_requests(void **state)
 {
     (void) state;
     struct script script = {0};
-    struct fault_server *server = fault_server_start(play, &script, NULL);
+    struct fault_server *server = fault_server_start(play_script, &script, NULL);
     struct kubernetes_client *client = client_for(server, NULL);
     struct error error;
     char body[4097];
@@ -127,7 +98,7 @@ static void each_failing_status_becomes_its_code_with_the_server_s_message(void 
                  cases[i].reason);
         snprintf(message, sizeof message, "GET /x: %d %s: it was so", cases[i].status, cases[i].reason);
         struct script script = {.status = cases[i].status, .body = text};
-        struct fault_server *server = fault_server_start(play, &script, NULL);
+        struct fault_server *server = fault_server_start(play_script, &script, NULL);
         struct kubernetes_client *client = client_for(server, NULL);
         struct kubernetes_answer answer;
         const struct kubernetes_call call = {.is_single_attempt = true, .answer = &answer};
@@ -147,7 +118,7 @@ static void does_not_follow_redirects(void **state)
 {
     (void) state;
     struct script script = {.status = 302, .headers = "Location: /elsewhere\r\n", .body = ""};
-    struct fault_server *server = fault_server_start(play, &script, NULL);
+    struct fault_server *server = fault_server_start(play_script, &script, NULL);
     struct kubernetes_client *client = client_for(server, NULL);
     struct error error;
     char body[4097];
@@ -158,97 +129,11 @@ static void does_not_follow_redirects(void **state)
     fault_server_stop(server);
 }
 
-static void tries_again_after_5xx_until_it_works(void **state)
-{
-    (void) state;
-    struct script script = {.status = 503, .failures = 2};
-    struct fault_server *server = fault_server_start(play, &script, NULL);
-    struct kubernetes_client *client = client_for(server, NULL);
-    struct kubernetes_answer answer;
-    const struct kubernetes_call call = {.answer = &answer};
-    struct error error;
-    char body[4097];
-    assert_true(client_get(client, "/x", &call, &error, body));
-    assert_string_equal(body, "{}");
-    assert_int_equal(answer.attempts, 3);
-    assert_int_equal(answer.status, 200);
-    kubernetes_client_free(client);
-    fault_server_stop(server);
-}
-
-static void gives_up_after_the_named_number_of_attempts(void **state)
-{
-    (void) state;
-    struct script script = {.status = 500};
-    struct fault_server *server = fault_server_start(play, &script, NULL);
-    struct kubernetes_client *client = client_for(server, NULL);
-    struct error error;
-    char body[4097];
-    assert_false(client_get(client, "/x", NULL, &error, body));
-    assert_int_equal(error.code, ERROR_UNAVAILABLE);
-    assert_int_equal(fault_server_requests(server), KUBERNETES_ATTEMPTS);
-    kubernetes_client_free(client);
-    fault_server_stop(server);
-}
-
-static bool post(struct kubernetes_client *client, const struct kubernetes_call *call, struct error *error)
-{
-    const struct kubernetes_request request = {
-        .method = "POST", .path = "/x", .body = "{}", .body_length = 2, .verb = "create"};
-    return kubernetes_client_request_json(client, &request, call, error, NULL);
-}
-
-static void does_not_repeat_a_create_that_may_have_been_done(void **state)
-{
-    (void) state;
-    struct script script = {.status = 500};
-    struct fault_server *server = fault_server_start(play, &script, NULL);
-    struct kubernetes_client *client = client_for(server, NULL);
-    struct error error;
-    assert_false(post(client, NULL, &error));
-    assert_int_equal(fault_server_requests(server), 1);
-    kubernetes_client_free(client);
-    fault_server_stop(server);
-}
-
-static void repeats_a_create_that_was_refused_unseen_after_the_time_asked_for(void **state)
-{
-    (void) state;
-    struct script script = {.status = 429, .headers = "Retry-After: 1\r\n", .failures = 1};
-    struct fault_server *server = fault_server_start(play, &script, NULL);
-    struct kubernetes_client *client = client_for(server, NULL);
-    struct error error;
-    uint64_t started_ns = clock_now_ns();
-    assert_true(post(client, NULL, &error));
-    assert_true(elapsed_ms(started_ns) >= 1000);
-    assert_int_equal(fault_server_requests(server), 2);
-    kubernetes_client_free(client);
-    fault_server_stop(server);
-}
-
-static void does_not_wait_for_a_retry_that_would_come_too_late(void **state)
-{
-    (void) state;
-    struct script script = {.status = 429, .headers = "Retry-After: 60\r\n"};
-    struct fault_server *server = fault_server_start(play, &script, NULL);
-    struct kubernetes_client *client = client_for(server, NULL);
-    struct kubernetes_answer answer;
-    const struct kubernetes_call call = {.time_limit_ms = 5000, .answer = &answer};
-    struct error error;
-    uint64_t started_ns = clock_now_ns();
-    assert_false(post(client, &call, &error));
-    assert_int_equal(error.code, ERROR_UNAVAILABLE);
-    assert_int_equal(answer.retry_after_s, 60);
-    assert_true(elapsed_ms(started_ns) < 4000);
-    kubernetes_client_free(client);
-    fault_server_stop(server);
-}
-
 static void ends_at_the_time_limit(void **state)
 {
     (void) state;
     struct script script = {.delay_ms = 60000};
-    struct fault_server *server = fault_server_start(play, &script, NULL);
+    struct fault_server *server = fault_server_start(play_script, &script, NULL);
     struct kubernetes_client *client = client_for(server, NULL);
     const struct kubernetes_call call = {.time_limit_ms = 100};
     struct error error;
@@ -256,7 +141,7 @@ static void ends_at_the_time_limit(void **state)
     uint64_t started_ns = clock_now_ns();
     assert_false(client_get(client, "/x", &call, &error, body));
     assert_int_equal(error.code, ERROR_TIMEOUT);
-    assert_in_range(elapsed_ms(started_ns), 100, 5000);
+    assert_in_range(milliseconds_since(started_ns), 100, 5000);
     kubernetes_client_free(client);
     fault_server_stop(server);
 }
@@ -301,7 +186,7 @@ static void ends_at_once_when_cancelled(void **state)
     struct script busy = {.status = 429, .headers = "Retry-After: 20\r\n"};
     struct script *scripts[] = {&slow, &busy};
     for (size_t i = 0; i < 2; i++) {
-        struct fault_server *server = fault_server_start(play, scripts[i], NULL);
+        struct fault_server *server = fault_server_start(play_script, scripts[i], NULL);
         struct kubernetes_client *client = client_for(server, NULL);
         struct cancellation cancellation;
         struct error error;
@@ -313,7 +198,7 @@ static void ends_at_once_when_cancelled(void **state)
         uint64_t started_ns = clock_now_ns();
         assert_false(client_get(client, "/x", &call, &error, body));
         assert_int_equal(error.code, ERROR_CANCELLED);
-        assert_true(elapsed_ms(started_ns) < 5000);
+        assert_true(milliseconds_since(started_ns) < 5000);
         pthread_join(thread, NULL);
         cancellation_done(&cancellation);
         kubernetes_client_free(client);
@@ -326,7 +211,7 @@ static void takes_an_answer_at_the_limit_and_not_one_past_it(void **state)
     (void) state;
     const struct kubernetes_request request = {.method = "GET", .path = "/x", .is_idempotent = true};
     struct script script = {.status = 200, .body = "[12345678]"};
-    struct fault_server *server = fault_server_start(play, &script, NULL);
+    struct fault_server *server = fault_server_start(play_script, &script, NULL);
     struct error error;
     cJSON *value = NULL;
     struct kubernetes_client *client =
@@ -346,7 +231,7 @@ static void refuses_an_answer_that_is_no_json(void **state)
 {
     (void) state;
     struct script script = {.status = 200, .body = "<html>"};
-    struct fault_server *server = fault_server_start(play, &script, NULL);
+    struct fault_server *server = fault_server_start(play_script, &script, NULL);
     struct kubernetes_client *client = client_for(server, NULL);
     const struct kubernetes_request request = {.method = "GET", .path = "/x"};
     struct error error;
@@ -356,101 +241,6 @@ static void refuses_an_answer_that_is_no_json(void **state)
     assert_null(value);
     kubernetes_client_free(client);
     fault_server_stop(server);
-}
-
-struct cut {
-    const char *bytes;
-    unsigned cuts; /* so many requests are answered with `bytes` and a closed connection */
-    bool is_reset;
-};
-
-static bool cut_off(void *context, const struct fault_request *request, struct fault_connection *connection)
-{
-    const struct cut *cut = context;
-    if (request->number > cut->cuts)
-        return fault_answer(connection, 200, "", "{}");
-    fault_send(connection, cut->bytes);
-    if (cut->is_reset)
-        fault_reset(connection);
-    return false;
-}
-
-static void an_answer_that_breaks_off_is_asked_for_again(void **state)
-{
-    (void) state;
-    const char *cuts[] = {"", "HTTP/1.1 20", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"cut\":",
-                          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"cu"};
-    for (size_t i = 0; i < 2 * sizeof cuts / sizeof *cuts; i++) {
-        struct cut cut = {.bytes = cuts[i / 2], .cuts = 1, .is_reset = i % 2};
-        struct fault_server *server = fault_server_start(cut_off, &cut, NULL);
-        struct kubernetes_client *client = client_for(server, NULL);
-        struct error error = {0};
-        char body[4097];
-        assert_true(client_get(client, "/x", NULL, &error, body));
-        assert_string_equal(body, "{}");
-        kubernetes_client_free(client);
-        fault_server_stop(server);
-    }
-}
-
-static void a_create_whose_answer_breaks_off_is_sent_once(void **state)
-{
-    (void) state;
-    struct cut cut = {.bytes = "HTTP/1.1 201 OK\r\nContent-Length: 50\r\n\r\n{\"cut\":", .cuts = 99};
-    struct fault_server *server = fault_server_start(cut_off, &cut, NULL);
-    struct kubernetes_client *client = client_for(server, NULL);
-    struct kubernetes_answer answer;
-    const struct kubernetes_call call = {.answer = &answer};
-    struct error error;
-    assert_false(post(client, &call, &error));
-    assert_int_equal(error.code, ERROR_UNAVAILABLE);
-    assert_true(answer.was_sent);
-    assert_int_equal(fault_server_requests(server), 1);
-    kubernetes_client_free(client);
-    fault_server_stop(server);
-}
-
-/* Serves the first request, then closes the kept-alive connection only once the second has arrived on it. */
-static bool close_on_second(void *context, const struct fault_request *request,
-                            struct fault_connection *connection)
-{
-    (void) context;
-    if (request->number == 2)
-        return false;
-    return fault_answer(connection, 200, "", "{}");
-}
-
-static void a_create_is_not_sent_again_when_a_kept_connection_turns_out_dead(void **state)
-{
-    (void) state;
-    struct fault_server *server = fault_server_start(close_on_second, NULL, NULL);
-    struct kubernetes_client *client = client_for(server, NULL);
-    struct error error;
-    assert_true(post(client, NULL, &error));
-    assert_false(post(client, NULL, &error));
-    assert_int_equal(error.code, ERROR_UNAVAILABLE);
-    assert_int_equal(fault_server_requests(server), 2);
-    assert_true(post(client, NULL, &error));
-    kubernetes_client_free(client);
-    fault_server_stop(server);
-}
-
-static void a_server_that_is_not_there_is_unavailable_and_tried_again(void **state)
-{
-    (void) state;
-    struct script script = {0};
-    struct fault_server *server = fault_server_start(play, &script, NULL);
-    struct kubernetes_client *client = client_for(server, NULL);
-    fault_server_stop(server);
-    struct kubernetes_answer answer;
-    const struct kubernetes_call call = {.answer = &answer};
-    struct error error;
-    assert_false(post(client, &call, &error));
-    assert_int_equal(error.code, ERROR_UNAVAILABLE);
-    assert_false(answer.was_sent);
-    assert_int_equal(answer.status, 0);
-    assert_int_equal(answer.attempts, KUBERNETES_ATTEMPTS);
-    kubernetes_client_free(client);
 }
 
 struct observed {
@@ -481,7 +271,7 @@ static void each_attempt_is_observed(void **state)
     (void) state;
     struct script script = {.status = 500, .failures = 1, .delay_ms = 5};
     struct observed observed = {.mutex = PTHREAD_MUTEX_INITIALIZER};
-    struct fault_server *server = fault_server_start(play, &script, NULL);
+    struct fault_server *server = fault_server_start(play_script, &script, NULL);
     struct kubernetes_client *client = client_for(
         server, &(struct kubernetes_client_options){.observe = observe, .observe_context = &observed});
     struct error error;
@@ -545,20 +335,11 @@ int main(void)
         cmocka_unit_test(keeps_one_connection_for_many_requests),
         cmocka_unit_test(each_failing_status_becomes_its_code_with_the_server_s_message),
         cmocka_unit_test(does_not_follow_redirects),
-        cmocka_unit_test(tries_again_after_5xx_until_it_works),
-        cmocka_unit_test(gives_up_after_the_named_number_of_attempts),
-        cmocka_unit_test(does_not_repeat_a_create_that_may_have_been_done),
-        cmocka_unit_test(repeats_a_create_that_was_refused_unseen_after_the_time_asked_for),
-        cmocka_unit_test(does_not_wait_for_a_retry_that_would_come_too_late),
         cmocka_unit_test(ends_at_the_time_limit),
         cmocka_unit_test(ends_at_the_time_limit_when_the_body_never_does),
         cmocka_unit_test(ends_at_once_when_cancelled),
         cmocka_unit_test(takes_an_answer_at_the_limit_and_not_one_past_it),
         cmocka_unit_test(refuses_an_answer_that_is_no_json),
-        cmocka_unit_test(an_answer_that_breaks_off_is_asked_for_again),
-        cmocka_unit_test(a_create_whose_answer_breaks_off_is_sent_once),
-        cmocka_unit_test(a_create_is_not_sent_again_when_a_kept_connection_turns_out_dead),
-        cmocka_unit_test(a_server_that_is_not_there_is_unavailable_and_tried_again),
         cmocka_unit_test(each_attempt_is_observed),
         cmocka_unit_test(many_threads_share_a_client),
     };

@@ -228,6 +228,42 @@ static void a_changed_authority_counts_from_the_next_request_on(void **state)
     fault_certificate_done(&wrong);
 }
 
+static void a_client_certificate_is_shown_inline_or_from_files_that_may_change(void **state)
+{
+    (void) state;
+    struct fault_certificate certificate = fault_certificate_make("kubernetes");
+    struct fault_certificate mine = fault_certificate_make("me");
+    struct fault_certificate other = fault_certificate_make("other");
+    certificate.client_authority = mine.certificate;
+    struct fault_server *server = fault_server_start(show_authorization, NULL, &certificate);
+    const struct fault_certificate *shown[] = {&mine, &other, NULL};
+    for (size_t i = 0; i < 3; i++) {
+        struct kubernetes_configuration *configuration = https_configuration(server);
+        set_data(&configuration->authority, certificate.certificate);
+        if (shown[i]) {
+            set_data(&configuration->client_certificate, shown[i]->certificate);
+            set_data(&configuration->client_key, shown[i]->key);
+        }
+        struct kubernetes_client *client = client_with(configuration);
+        assert_int_equal(can_ask(client), i == 0);
+        kubernetes_client_free(client);
+    }
+    struct kubernetes_configuration *configuration = https_configuration(server);
+    set_data(&configuration->authority, certificate.certificate);
+    configuration->client_certificate.path = replace_file("client.crt", other.certificate);
+    configuration->client_key.path = replace_file("client.key", other.key);
+    struct kubernetes_client *client = client_with(configuration);
+    assert_false(can_ask(client));
+    free(replace_file("client.crt", mine.certificate));
+    free(replace_file("client.key", mine.key));
+    assert_true(can_ask(client));
+    kubernetes_client_free(client);
+    fault_server_stop(server);
+    fault_certificate_done(&certificate);
+    fault_certificate_done(&mine);
+    fault_certificate_done(&other);
+}
+
 static bool answer_and_leave(void *context, const struct fault_request *request,
                              struct fault_connection *connection)
 {
@@ -347,6 +383,7 @@ int main(void)
         cmocka_unit_test(only_the_configured_authority_is_trusted),
         cmocka_unit_test(the_tls_server_name_is_verified_instead_of_the_address),
         cmocka_unit_test(a_changed_authority_counts_from_the_next_request_on),
+        cmocka_unit_test(a_client_certificate_is_shown_inline_or_from_files_that_may_change),
         cmocka_unit_test(a_create_goes_over_a_new_connection_when_the_kept_one_was_closed),
         cmocka_unit_test(an_authority_that_is_no_pem_trusts_nobody),
         cmocka_unit_test(the_proxies_of_the_environment_do_not_count),
