@@ -2,10 +2,10 @@
 
 #include "common/listening_socket.h"
 #include "webhook/server/exchange.h"
+#include "webhook/server/processors.h"
 #include "webhook/server/routes.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 struct server {
     struct server_context context;
@@ -17,8 +17,7 @@ struct server {
 
 unsigned server_count_threads(unsigned wanted)
 {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned threads = wanted ? wanted : processors > 0 ? (unsigned) processors : 1;
+    unsigned threads = wanted ? wanted : processors_count();
     return threads < SERVER_THREADS_MAXIMUM ? threads : SERVER_THREADS_MAXIMUM;
 }
 
