@@ -1,6 +1,8 @@
 #include "common/cleanup.h"
 #include "common/json.h"
+#include "tests/support/allocation.h"
 
+#include <limits.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -70,6 +72,74 @@ static void refuses_what_cjson_would_let_pass(void **state)
     assert_refused("[1] x", ERROR_INVALID, "after the value");
     assert_refused("[nul]", ERROR_INVALID, "unexpected");
     assert_refused("\"\\x\"", ERROR_INVALID, "escape");
+}
+
+static void resolves_escapes(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *text;
+        const char *meant;
+    } examples[] = {
+        {"\"\"", ""},
+        {"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t"},
+        {"\"a\\u0001\\u007f\\u0080\"", "a\x01\x7f\xc2\x80"},
+        {"\"\\u07ff\\u0800\\uFFFF\"", "\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf"},
+        {"\"\\ud7ff\\uE000\"", "\xed\x9f\xbf\xee\x80\x80"},
+        {"\"\\ud800\\udc00\\uDBFF\\uDFFF!\"", "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf!"},
+    };
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+        struct error error;
+        _cleanup_(cJSON_Deletep) cJSON *value = NULL;
+        if (!parse(examples[i].text, &error, &value))
+            fail_msg("%s: %s", examples[i].text, error.message);
+        assert_true(cJSON_IsString(value));
+        assert_string_equal(value->valuestring, examples[i].meant);
+    }
+}
+
+static void assert_number(const char *text, bool is_kept_as_text, double double_value, int int_value)
+{
+    struct error error;
+    _cleanup_(cJSON_Deletep) cJSON *value = NULL;
+    assert_true(parse(text, &error, &value));
+    assert_int_equal(cJSON_IsRaw(value), is_kept_as_text);
+    assert_int_equal(cJSON_IsNumber(value), !is_kept_as_text);
+    assert_true(value->valuedouble == double_value);
+    assert_int_equal(value->valueint, int_value);
+    if (is_kept_as_text)
+        assert_string_equal(value->valuestring, text);
+}
+
+static void knows_what_numbers_a_double_holds(void **state)
+{
+    (void) state;
+    assert_number("0", false, 0, 0);
+    assert_number("-7", false, -7, -7);
+    assert_number("2147483647", false, 2147483647.0, INT_MAX);
+    assert_number("2147483648", false, 2147483648.0, INT_MAX);
+    assert_number("-2147483649", false, -2147483649.0, INT_MIN);
+    assert_number("-999999999999999", false, -999999999999999.0, INT_MIN);
+    assert_number("1000000000000000", true, 1e15, 0);
+    assert_number("-0", true, -0.0, 0);
+    assert_number("1.5", true, 1.5, 0);
+    assert_number("2E3", true, 2000, 0);
+}
+
+static bool parse_everything(void *context)
+{
+    struct error error;
+    _cleanup_(cJSON_Deletep) cJSON *value = NULL;
+    return parse(context, &error, &value);
+}
+
+static void survives_every_allocation_failure(void **state)
+{
+    (void) state;
+    static char text[] = "{\"a\":[1,2.50,\"x\\n\",{\"b\":null}],\"c\":true,\"d\":{}}";
+    size_t runs;
+    assert_true(allocation_fail_each(parse_everything, text, 1000, &runs));
+    assert_true(runs > 20);
 }
 
 static void refuses_every_truncation(void **state)
@@ -298,6 +368,9 @@ int main(void)
         cmocka_unit_test(keeps_what_it_does_not_touch_to_the_byte),
         cmocka_unit_test(inserts_an_element_anywhere),
         cmocka_unit_test(refuses_what_cjson_would_let_pass),
+        cmocka_unit_test(resolves_escapes),
+        cmocka_unit_test(knows_what_numbers_a_double_holds),
+        cmocka_unit_test(survives_every_allocation_failure),
         cmocka_unit_test(refuses_every_truncation),
         cmocka_unit_test(names_line_and_column),
         cmocka_unit_test(nests_to_the_limit_and_not_one_deeper),
