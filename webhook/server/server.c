@@ -23,7 +23,7 @@ unsigned server_count_threads(unsigned wanted)
 
 static bool start_worker(struct server *server, unsigned threads, struct error *error)
 {
-    char name[16];
+    char name[sizeof "worker-" + 10]; /* any number, though it stays below 64 */
     const struct server_options *options = &server->context.options;
     struct http_worker_options worker = {
         .thread_name = name,
