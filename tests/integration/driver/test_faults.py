@@ -4,7 +4,6 @@ import concurrent.futures
 import http.client
 import http.server
 import json
-import pathlib
 import signal
 import socketserver
 import ssl
@@ -132,7 +131,7 @@ class Death(FaultTest):
                 self.assertEqual(first.stop(), 0)
 
                 def delete_and_watch(client):
-                    watcher = parts.Watcher(client)
+                    watcher = parts.Watcher(client)  # noqa: F841 - open while the sandbox is deleted
                     client.DeleteSandbox(sandbox_id=message.id)
 
                 self.die(point, delete_and_watch)
