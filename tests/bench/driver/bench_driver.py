@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Measures the driver against a real API server: calls, creates beside what the API server itself needs, memory by the
 number of sandboxes, idle processor time. Prints a JSON object per part.
 
