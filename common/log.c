@@ -118,17 +118,26 @@ static void add_raw(struct log_entry *entry, const char *key, const char *value)
     entry->is_cut = true;
 }
 
+/* The calendar changes once a second, lines come more often. */
 static void append_time(struct log_entry *entry)
 {
+    static _Thread_local struct {
+        time_t second;
+        size_t length;
+        char text[40];
+    } start;
     struct timespec now;
-    struct tm calendar;
-    char text[40];
+    char fraction[16];
     clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &calendar);
-    size_t length = strftime(text, sizeof text, "{\"time\":\"%FT%T", &calendar);
-    append(entry, text, length);
-    int written = snprintf(text, sizeof text, ".%06ldZ\"", now.tv_nsec / 1000);
-    append(entry, text, (size_t) written);
+    if (start.length == 0 || start.second != now.tv_sec) {
+        struct tm calendar;
+        gmtime_r(&now.tv_sec, &calendar);
+        start.second = now.tv_sec;
+        start.length = strftime(start.text, sizeof start.text, "{\"time\":\"%FT%T", &calendar);
+    }
+    append(entry, start.text, start.length);
+    int written = snprintf(fraction, sizeof fraction, ".%06ldZ\"", now.tv_nsec / 1000);
+    append(entry, fraction, (size_t) written);
 }
 
 void log_begin(struct log_entry *entry, enum log_level level, const char *message)

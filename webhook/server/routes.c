@@ -128,6 +128,14 @@ static bool send_health(struct exchange *exchange)
                        buffer_string(&exchange->answer), exchange->answer.length);
 }
 
+/* An answer to POST that has a body: libmicrohttpd is going to send two records. */
+static bool send_review(struct exchange *exchange)
+{
+    tls_output_hold_next(&exchange->tls.output);
+    return send_answer(exchange, MHD_HTTP_OK, "application/json", buffer_string(&exchange->answer),
+                       exchange->answer.length);
+}
+
 static bool on_opened(void *context, struct http_connection *connection)
 {
     connection->state = exchange_new(context, connection);
@@ -204,8 +212,7 @@ static bool on_finish(void *context, struct http_connection *connection)
         return send_refusal(exchange);
     if (!exchange_is_review(exchange))
         return send_health(exchange);
-    return send_answer(exchange, MHD_HTTP_OK, "application/json", buffer_string(&exchange->answer),
-                       exchange->answer.length);
+    return send_review(exchange);
 }
 
 static void on_completed(void *context, struct http_connection *connection, bool is_sent)

@@ -85,9 +85,14 @@ bool tls_connection_init(struct tls_connection *state, const struct tls *tls,
                          struct http_connection *connection)
 {
     gnutls_session_t session = tls_session(connection);
-    *state = (struct tls_connection){.connection = connection, .tls = tls};
-    if (!session || gnutls_session_ticket_enable_server(session, &tls->ticket_key) < 0)
+    const union MHD_ConnectionInfo *socket =
+        MHD_get_connection_info(connection->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    state->connection = connection;
+    state->tls = tls;
+    state->certificate = NULL;
+    if (!socket || !session || gnutls_session_ticket_enable_server(session, &tls->ticket_key) < 0)
         return false;
+    tls_output_attach(&state->output, session, socket->connect_fd);
     if (tls->asks_for_client_certificate)
         gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
     gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_POST, on_finished);

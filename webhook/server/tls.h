@@ -5,6 +5,7 @@
 
 #include "common/http_worker.h"
 #include "webhook/server/certificate_source.h"
+#include "webhook/server/tls_output.h"
 
 #include <gnutls/gnutls.h>
 
@@ -25,8 +26,9 @@ struct tls {
 struct tls_connection {
     struct http_connection *connection;
     const struct tls *tls;
-    struct serving_certificate
-        *certificate; /* held while the session may use it; NULL before the handshake */
+    struct tls_output output;
+    /* Held while the session may use it; NULL before the handshake. */
+    struct serving_certificate *certificate;
 };
 
 /* Fails without memory. `certificates` outlives it. Neither moves nor is copied afterwards. */

@@ -257,6 +257,19 @@ class Limits(ServerTest):
 
 
 class KeptAlive(ServerTest):
+    def test_an_answer_larger_than_the_sockets_buffers(self):
+        body = review()
+        body["request"]["object"]["spec"]["containers"][0]["command"] = ["/bin/sh", "-c", "x" * 2000000]
+        connection = self.server.connect()
+        for _ in range(2):
+            connection.request("POST", "/mutate", body=json.dumps(body), headers=JSON_HEADERS)
+            time.sleep(0.5)
+            answer = connection.getresponse()
+            text = answer.read()
+            self.assertGreater(len(text), 2000000)
+            self.assertIn(b"x" * 2000000, base64.b64decode(json.loads(text)["response"]["patch"]))
+        connection.close()
+
     def test_one_connection_for_many_requests(self):
         connection = self.server.connect()
         ports = set()
