@@ -3,6 +3,7 @@
 #include "common/version.h"
 
 #include <curl/curl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 
 #define USAGE_STATUS 2
 #define HELP_BYTES (64u * 1024)
+/* Of the allocator's arenas each would keep what the largest page of a list once took. */
+#define MALLOC_ARENAS 2
 
 static int print_help(void)
 {
@@ -55,6 +58,7 @@ int main(int count, char **arguments)
     struct driver_configuration *configuration;
     struct error error;
     signal(SIGPIPE, SIG_IGN);
+    mallopt(M_ARENA_MAX, MALLOC_ARENAS);
     if (!driver_configuration_load((const char *const *) arguments + first, (size_t) count - first, environ,
                                    &error, &configuration)) {
         fprintf(stderr, "openshell-driver-pods: %s\n", error.message);

@@ -6,6 +6,7 @@
 #include "driver/sandboxes/platform_event.h"
 #include "kubernetes/reflector.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,8 @@ static void end_list(void *context)
 {
     const struct feed *feed = context;
     registry_list_end(feed->sync->registry, feed->part);
+    /* A list's pages took many times what is kept of them. */
+    malloc_trim(0);
 }
 
 static bool take_object(void *context, cJSON **object, struct error *error)
