@@ -122,14 +122,14 @@ class CertificatesTest(WebhookTestCase):
     def test_lease_holder_freezes_during_a_rotation(self):
         holder = self.replicas.holder()
         self.replicas.take_out(holder)
-        os.kill(holder.pid(), signal.SIGSTOP)
+        os.kill(holder.process.pid, signal.SIGSTOP)
         try:
             before = self.authorities()["current"]
             code, text = self.certs("rotate", "--authority")
             self.assertEqual(code, 0, text)
             wait_for(lambda: self.authorities()["current"] != before, 90, "another replica carries the rotation on")
         finally:
-            os.kill(holder.pid(), signal.SIGCONT)
+            os.kill(holder.process.pid, signal.SIGCONT)
         self.replicas.put_back(holder)
         self.wait_for_fresh_certificates()
         self.assertEqual(sum(replica.holds_lease() for replica in self.replicas.items), 1)

@@ -35,6 +35,11 @@ static bool init(const struct certs_place *place, const struct certs_line *line,
 {
     bool is_new = false;
     struct authorities authorities = {0};
+    struct certificate_names names = {0};
+    /* Wrong names are refused before anything is made. */
+    if (!certs_options_names(&line->options, place->namespace_name, error, &names))
+        return false;
+    certificate_names_done(&names);
     if (!find_or_make(place, line, error, &authorities, &is_new))
         return false;
     bool makes_pair = place->is_directory && !has_pair(place);

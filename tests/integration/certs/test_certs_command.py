@@ -1,0 +1,221 @@
+#!/usr/bin/python3
+"""`openshell-injector certs` on files: what it makes, as three other implementations see it, and what it refuses.
+
+Needs openssl, certtool and Go.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "support"))
+import injector  # noqa: E402, the folder is known only now
+
+HOST = "openshell-injector.openshell-injector.svc"
+ALGORITHMS = ("ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-3072", "rsa-4096")
+FILES = ("authorities.json", "ca-bundle.crt", "tls.crt", "tls.key")
+
+
+def call(*command, stdin=None):
+    return subprocess.run([str(part) for part in command], input=stdin, capture_output=True, text=True, timeout=120,
+                          check=False)
+
+
+class CertsTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        injector.programs()
+        cls.tools = tempfile.mkdtemp(prefix="test-certs-")
+        cls.addClassCleanup(shutil.rmtree, cls.tools)
+        cls.go_verify = pathlib.Path(cls.tools, "verify")
+        built = subprocess.run(["go", "build", "-o", cls.go_verify, "."], cwd=HERE / "verify", capture_output=True,
+                               text=True, timeout=300, check=False)
+        assert built.returncode == 0, built.stderr
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="test-certs-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def certs(self, *arguments, code=0, folder="one"):
+        """What is printed, standard error behind standard output."""
+        result = injector.run("certs", *arguments, f"--directory={self.folder / folder}")
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+        return result.stdout + result.stderr
+
+    def bundle(self, folder="one"):
+        return self.folder / folder / "ca-bundle.crt"
+
+    def verifiers(self, bundle, chain):
+        """The three verifications of the chain by the bundle."""
+        return {
+            "openssl": call("openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", HOST,
+                            "-CAfile", bundle, "-untrusted", chain, chain),
+            "go": call(self.go_verify, bundle, chain, HOST),
+            "gnutls": call("certtool", "--verify", "--verify-profile=medium", f"--verify-hostname={HOST}",
+                           "--load-ca-certificate", bundle, "--infile", chain),
+        }
+
+    def assert_verified(self, bundle, chain):
+        for name, result in self.verifiers(bundle, chain).items():
+            self.assertEqual(result.returncode, 0, f"{name}: {result.stdout}{result.stderr}")
+
+    def assert_refused(self, bundle, chain):
+        for name, result in self.verifiers(bundle, chain).items():
+            self.assertNotEqual(result.returncode, 0, f"{name}: {result.stdout}")
+
+    def test_certificates_of_every_algorithm_are_verified_by_three_others(self):
+        for algorithm in ALGORITHMS:
+            self.certs("init", f"--certificate-algorithm={algorithm}", folder=algorithm)
+            self.assert_verified(self.bundle(algorithm), self.folder / algorithm / "tls.crt")
+        self.assert_refused(self.bundle("ecdsa-p256"), self.folder / "ed25519" / "tls.crt")
+
+    def test_rotation_is_verified_by_old_and_new_bundles(self):
+        self.certs("init")
+        first = self.folder / "first.crt"
+        shutil.copy(self.bundle(), first)
+        for _ in range(2):
+            before = (self.folder / "one/tls.crt").read_text()
+            self.certs("rotate", "--authority")
+            self.assertEqual((self.folder / "one/tls.crt").read_text(), before)
+            self.assert_verified(self.bundle(), self.folder / "one/tls.crt")
+            self.certs("rotate", "--authority", "--promote")
+            self.assertNotEqual((self.folder / "one/tls.crt").read_text(), before)
+            self.assert_verified(self.bundle(), self.folder / "one/tls.crt")
+            self.assert_verified(first, self.folder / "one/tls.crt")
+
+    def test_rotation_renews_the_pair_alone(self):
+        self.certs("init")
+        bundle, chain = self.bundle().read_text(), (self.folder / "one/tls.crt").read_text()
+        self.certs("rotate")
+        self.assertEqual(self.bundle().read_text(), bundle)
+        self.assertNotEqual((self.folder / "one/tls.crt").read_text(), chain)
+        self.assertEqual(self.certs("check", f"--host={HOST}"), "ok\n")
+
+    def test_init_leaves_what_is_there(self):
+        self.certs("init")
+        before = {name: (self.folder / "one" / name).read_bytes() for name in FILES}
+        self.assertIn("already", self.certs("init"))
+        self.assertEqual(before, {name: (self.folder / "one" / name).read_bytes() for name in FILES})
+
+    def test_files_are_readable_by_their_owner_alone(self):
+        old = os.umask(0)
+        self.addCleanup(os.umask, old)
+        self.certs("init")
+        self.assertEqual(sorted(path.name for path in (self.folder / "one").iterdir()), sorted(FILES))
+        for name in FILES:
+            self.assertEqual((self.folder / "one" / name).stat().st_mode & 0o777, 0o600, name)
+
+    def test_private_keys_are_never_printed(self):
+        printed = self.certs("init") + self.certs("rotate") + self.certs("rotate", "--authority")
+        printed += self.certs("status") + self.certs("status", "-o", "json") + self.certs("export")
+        printed += self.certs("export", "--output=base64") + self.certs("check")
+        self.assertNotIn("PRIVATE", printed)
+        key = (self.folder / "one/tls.key").read_text().splitlines()[1]
+        self.assertNotIn(key, printed)
+
+    def test_status_tells_names_days_and_chain(self):
+        self.certs("init", "--dns-name=webhook.example.com", "--dns-name=192.0.2.7")
+        status = json.loads(self.certs("status", "--output=json"))
+        self.assertEqual([entry["role"] for entry in status["authorities"]], ["current"])
+        self.assertEqual(status["authorities"][0]["daysLeft"], 364)
+        self.assertEqual(status["serving"]["chain"][0]["daysLeft"], 6)
+        self.assertEqual(status["serving"]["names"], [
+            HOST, f"{HOST}.cluster.local", "openshell-injector.openshell-injector", "openshell-injector",
+            "webhook.example.com", "192.0.2.7"])
+        fingerprint = call("openssl", "x509", "-noout", "-fingerprint", "-sha256", "-in", self.bundle()).stdout
+        self.assertEqual(fingerprint.partition("=")[2].strip().replace(":", "").lower(),
+                         status["authorities"][0]["sha256"])
+        table = self.certs("status")
+        for part in ("ROLE", "current", "serving", "webhook.example.com"):
+            self.assertIn(part, table)
+
+    def test_export_is_the_bundle(self):
+        self.certs("init")
+        self.assertEqual(self.certs("export"), self.bundle().read_text())
+
+    def test_check_says_what_is_wrong(self):
+        self.certs("init")
+        self.certs("init", folder="other")
+        one, other = self.folder / "one", self.folder / "other"
+        pair = (f"--certificate={one}/tls.crt", f"--key={one}/tls.key")
+
+        def check(*arguments, code=1):
+            result = injector.run("certs", "check", *arguments)
+            self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+            return result.stdout + result.stderr
+        check(*pair, code=0)
+        check(*pair, f"--bundle={one}/ca-bundle.crt", f"--host={HOST}", code=0)
+        check(*pair, "--days=6", code=0)
+        self.assertIn("expires in 6 days", check(*pair, "--days=7"))
+        self.assertIn("local issuer", check(*pair, f"--bundle={other}/ca-bundle.crt"))
+        self.assertIn("hostname mismatch", check(*pair, f"--bundle={one}/ca-bundle.crt", "--host=example.com").lower())
+        self.assertIn("does not belong", check(pair[0], f"--key={other}/tls.key", code=2))
+        self.assertIn("cut off", check(f"--certificate={self.cut(one / 'tls.crt')}", pair[1], code=2))
+        self.assertIn("no private key", check(pair[0], f"--key={self.cut(one / 'tls.key')}", code=2))
+        self.assertIn("without the other", check(pair[0], code=2))
+
+    def cut(self, path):
+        shorter = self.folder / f"cut-{path.name}"
+        shorter.write_text(path.read_text()[:-40])
+        return shorter
+
+    def test_expired_certificate_is_found(self):
+        faketime = "/usr/bin/faketime"
+        result = call(faketime, "-10 days", injector.programs() / "openshell-injector", "certs", "init",
+                      f"--directory={self.folder / 'one'}")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("the certificate has expired", self.certs("check", code=1))
+
+    def test_damaged_authorities_are_refused_and_left_alone(self):
+        self.certs("init")
+        path = self.folder / "one/authorities.json"
+        text = path.read_text()
+        for damaged in ("", "{}", text[:-20], text.replace("BEGIN PRIVATE", "BEGIN PUBLIC")):
+            path.write_text(damaged)
+            for action in ("status", "rotate", "export", "init"):
+                self.assertIn("authorities.json", self.certs(action, code=2))
+            self.assertEqual(path.read_text(), damaged)
+
+    def test_wrong_command_lines_are_explained(self):
+        for arguments, part in ((("status", "--nothing"), "unknown option --nothing"),
+                                (("init", "--promote"), "unknown option --promote"),
+                                (("rotate", "--promote"), "without --authority"),
+                                (("init", "--certificate-life=1"), "--certificate-life"),
+                                (("init", "--certificate-life=4s"), "5 seconds at least"),
+                                (("init", "--authority-life=27d"), "4 times as long"),
+                                (("init", "--certificate-algorithm=dsa"), "ecdsa-p256"),
+                                (("init", "--dns-name=a b"), "neither a DNS name"),
+                                (("init", "--service=a.b"), "no name of a Service"),
+                                (("status", "--output=xml"), "table or json"),
+                                (("check", "--days=x"), "--days"),
+                                (("status",), "authorities.json")):
+            self.assertIn(part, self.certs(*arguments, code=2))
+        self.assertIn("is no action", injector.run("certs", "renew").stderr)
+        self.assertIn("no action given", injector.run("certs").stderr)
+        self.assertIn("Usage", injector.run("certs", "--help").stdout)
+
+    def test_admission_kubeconfig_names_the_webhook_and_keeps_earlier_authorities(self):
+        self.certs("admission-kubeconfig", "--server-path=/etc/kubernetes/admission", folder="admission")
+        folder = self.folder / "admission"
+        self.assertIn("kubeConfigFile: /etc/kubernetes/admission/kubeconfig",
+                      (folder / "admission-configuration.yaml").read_text())
+        self.assertIn(f"- name: {HOST}\n", (folder / "kubeconfig").read_text())
+        self.assertEqual((folder / "kubeconfig").stat().st_mode & 0o777, 0o600)
+        first = (folder / "client-ca.crt").read_text()
+        self.certs("admission-kubeconfig", folder="admission")
+        second = (folder / "client-ca.crt").read_text()
+        self.assertTrue(second.endswith(first))
+        self.assertEqual(second.count("BEGIN CERTIFICATE"), 2)
+        for _ in range(4):
+            self.certs("admission-kubeconfig", folder="admission")
+        self.assertEqual((folder / "client-ca.crt").read_text().count("BEGIN CERTIFICATE"), 4)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,3 @@
+module openshell.example/verify
+
+go 1.19
