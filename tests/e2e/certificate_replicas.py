@@ -53,7 +53,16 @@ class ApiServer:
         self.opened = []
 
     def request(self, method, path, body=None, content_type="application/json"):
-        """Status and parsed answer. A connection that was lost is an exception."""
+        """Status and parsed answer. The API server closes connections that were idle for long: then once more, but for
+        what creates."""
+        try:
+            return self._request(method, path, body, content_type)
+        except (OSError, http.client.HTTPException):
+            if method == "POST":
+                raise
+            return self._request(method, path, body, content_type)
+
+    def _request(self, method, path, body, content_type):
         connection = getattr(self.connections, "connection", None)
         if connection is None:
             connection = http.client.HTTPSConnection(self.host, context=self.context, timeout=30)
