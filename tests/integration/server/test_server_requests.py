@@ -2,6 +2,7 @@
 """What the server answers to which request: every refusal, every limit at it and one past it."""
 
 import base64
+import http.client
 import json
 import socket
 import time
@@ -259,16 +260,27 @@ class Limits(ServerTest):
 class KeptAlive(ServerTest):
     def test_an_answer_larger_than_the_sockets_buffers(self):
         body = review()
-        body["request"]["object"]["spec"]["containers"][0]["command"] = ["/bin/sh", "-c", "x" * 2000000]
-        connection = self.server.connect()
-        for _ in range(2):
-            connection.request("POST", "/mutate", body=json.dumps(body), headers=JSON_HEADERS)
-            time.sleep(0.5)
-            answer = connection.getresponse()
-            text = answer.read()
-            self.assertGreater(len(text), 2000000)
-            self.assertIn(b"x" * 2000000, base64.b64decode(json.loads(text)["response"]["patch"]))
-        connection.close()
+        agent = body["request"]["object"]["spec"]["containers"][0]
+        agent["command"] = ["/bin/sh", "-c", "x" * 100000]
+        agent["env"] = [{"name": "LARGE", "value": "y" * 100000}]
+        text = json.dumps(body).encode()
+        with socket.socket() as plain:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            plain.connect(("127.0.0.1", self.server.port))
+            plain.settimeout(15)
+            connection = self.server.context().wrap_socket(plain, server_hostname="localhost")
+            for _ in range(2):
+                connection.sendall(
+                    b"POST /mutate HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                    b"Content-Length: %d\r\n\r\n" % len(text) + text
+                )
+                time.sleep(0.5)
+                answer = http.client.HTTPResponse(connection)
+                answer.begin()
+                patch = base64.b64decode(json.loads(answer.read())["response"]["patch"])
+                self.assertIn(b"x" * 100000, patch)
+                self.assertIn(b"y" * 100000, patch)
+            connection.close()
 
     def test_one_connection_for_many_requests(self):
         connection = self.server.connect()
