@@ -1,0 +1,54 @@
+#!/usr/bin/python3
+"""The manual pages are well formed and have the options and exit codes that --help has."""
+
+import pathlib
+import re
+import subprocess
+import sys
+import unittest
+
+PROJECT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(PROJECT / "tests/support"))
+
+import injector
+
+PAGES = sorted((PROJECT / "docs/man").glob("*.1"))
+COMMANDS = ("explain", "render", "review", "version")
+
+
+def text_of(page):
+    printed = subprocess.run(["mandoc", "-T", "utf8", "-O", "width=1000", page], capture_output=True, encoding="utf-8",
+                             check=True).stdout
+    return re.sub(".\b", "", printed)
+
+
+def own_options(command):
+    """The command's options as its help shows them, without the configuration's flags."""
+    own = injector.run(command, "--help").stdout.split("Options of the configuration")[0]
+    return sorted(set(re.findall(r"^ {2,6}(?:-\w, )?(--[a-z-]+)", own, re.MULTILINE)))
+
+
+class Manual(unittest.TestCase):
+    def test_the_pages_are_well_formed(self):
+        self.assertGreater(len(PAGES), len(COMMANDS))
+        for page in PAGES:
+            result = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True,
+                                    check=False)
+            self.assertEqual((result.returncode, result.stdout), (0, ""))
+
+    def test_each_option_is_described(self):
+        for command in COMMANDS:
+            text = text_of(PROJECT / f"docs/man/openshell-injector-{command}.1")
+            described = sorted(set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)(?: \S+)?$", text, re.MULTILINE)))
+            self.assertEqual(described, own_options(command), command)
+
+    def test_the_overview_has_every_command(self):
+        text = text_of(PROJECT / "docs/man/openshell-injector.1")
+        commands = re.findall(r"^  (\w+) ", injector.run("--help").stdout, re.MULTILINE)
+        self.assertGreater(len(commands), len(COMMANDS))
+        for command in commands:
+            self.assertRegex(text, rf"(?m)^ +{command} ")
+
+
+if __name__ == "__main__":
+    unittest.main()
