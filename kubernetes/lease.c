@@ -19,8 +19,7 @@ struct kubernetes_lease {
     char *identity;
     struct kubernetes_target target;
     struct kubernetes_lease_options options; /* no time is 0 */
-    struct cancellation cancellation;
-    pthread_t thread;
+    struct stoppable_thread thread;
 
     /* The thread's own. */
     cJSON *observed;      /* the object as last read or written; NULL: none */
@@ -97,7 +96,7 @@ static struct kubernetes_call request_call(const struct kubernetes_lease *lease)
             limit_ms = remaining_ms;
     }
     return (struct kubernetes_call){.time_limit_ms = limit_ms ? limit_ms : 1,
-                                    .cancellation = &lease->cancellation,
+                                    .cancellation = &lease->thread.cancellation,
                                     .is_single_attempt = true};
 }
 
@@ -221,7 +220,7 @@ static void *run(void *argument)
             report(lease, &error);
         /* Stopped while a claim was on its way: nobody knows what became of it. */
         may_be_ours = is_claimed || error.code == ERROR_CANCELLED;
-    } while (cancellation_sleep(&lease->cancellation, wait_ms(lease)));
+    } while (cancellation_sleep(&lease->thread.cancellation, wait_ms(lease)));
     may_be_ours = may_be_ours || lease->is_holding;
     set_lost(lease);
     if (may_be_ours)
@@ -296,12 +295,7 @@ bool kubernetes_lease_start(struct kubernetes_client *client, const struct kuber
         release(made);
         return error_set_no_memory(error);
     }
-    if (!cancellation_init(&made->cancellation, error)) {
-        release(made);
-        return false;
-    }
-    if (!thread_start(&made->thread, run, made, error)) {
-        cancellation_done(&made->cancellation);
+    if (!stoppable_thread_start(&made->thread, run, made, error)) {
         release(made);
         return false;
     }
@@ -313,9 +307,7 @@ void kubernetes_lease_free(struct kubernetes_lease *lease)
 {
     if (!lease)
         return;
-    cancellation_request(&lease->cancellation);
-    pthread_join(lease->thread, NULL);
-    cancellation_done(&lease->cancellation);
+    stoppable_thread_stop(&lease->thread);
     release(lease);
 }
 

@@ -22,8 +22,7 @@ struct kubernetes_reflector {
     struct kubernetes_target target;             /* its namespace is owned */
     struct kubernetes_reflector_options options; /* its selectors are owned; no field is 0 */
     struct kubernetes_reflector_handler handler;
-    struct cancellation cancellation;
-    pthread_t thread;
+    struct stoppable_thread thread;
 
     /* The thread's own. */
     char *resource_version; /* where to resume; NULL: a list is due */
@@ -80,7 +79,7 @@ static void wait_after_failure(struct kubernetes_reflector *reflector, const str
     count(reflector, &reflector->statistics.failures);
     if (reflector->handler.failed)
         reflector->handler.failed(reflector->handler.context, error, wait_ms);
-    cancellation_sleep(&reflector->cancellation, wait_ms);
+    cancellation_sleep(&reflector->thread.cancellation, wait_ms);
 }
 
 static bool on_list_begin(void *context, struct error *error)
@@ -95,7 +94,7 @@ static bool on_list_begin(void *context, struct error *error)
 static bool on_listed_object(void *context, cJSON **object, struct error *error)
 {
     struct kubernetes_reflector *reflector = context;
-    if (cancellation_is_requested(&reflector->cancellation))
+    if (cancellation_is_requested(&reflector->thread.cancellation))
         return cancellation_set_error(error);
     return reflector->handler.object(reflector->handler.context, object, error);
 }
@@ -110,7 +109,7 @@ static void list(struct kubernetes_reflector *reflector)
     const struct kubernetes_list_handler handler = {
         .begin = on_list_begin, .object = on_listed_object, .context = reflector};
     struct kubernetes_answer answer = {0};
-    const struct kubernetes_call call = {.cancellation = &reflector->cancellation, .answer = &answer};
+    const struct kubernetes_call call = {.cancellation = &reflector->thread.cancellation, .answer = &answer};
     struct error error;
     if (!kubernetes_list_each(reflector->client, &reflector->target, &options, &call, &handler, &error,
                               &reflector->resource_version)) {
@@ -209,7 +208,7 @@ static void watch(struct kubernetes_reflector *reflector)
         .seconds = choose_watch_seconds(reflector),
         .stall_ms = reflector->options.stall_ms,
         .event_bytes = reflector->options.event_bytes,
-        .cancellation = &reflector->cancellation,
+        .cancellation = &reflector->thread.cancellation,
         .opened = on_watch_opened,
         .event = on_watch_event,
         .context = reflector,
@@ -239,7 +238,7 @@ static void watch(struct kubernetes_reflector *reflector)
 static void *run(void *argument)
 {
     struct kubernetes_reflector *reflector = argument;
-    while (!cancellation_is_requested(&reflector->cancellation)) {
+    while (!cancellation_is_requested(&reflector->thread.cancellation)) {
         if (!reflector->resource_version)
             list(reflector);
         else
@@ -315,12 +314,7 @@ bool kubernetes_reflector_start(struct kubernetes_client *client, const struct k
         release(made);
         return error_set_no_memory(error);
     }
-    if (!cancellation_init(&made->cancellation, error)) {
-        release(made);
-        return false;
-    }
-    if (!thread_start(&made->thread, run, made, error)) {
-        cancellation_done(&made->cancellation);
+    if (!stoppable_thread_start(&made->thread, run, made, error)) {
         release(made);
         return false;
     }
@@ -332,9 +326,7 @@ void kubernetes_reflector_free(struct kubernetes_reflector *reflector)
 {
     if (!reflector)
         return;
-    cancellation_request(&reflector->cancellation);
-    pthread_join(reflector->thread, NULL);
-    cancellation_done(&reflector->cancellation);
+    stoppable_thread_stop(&reflector->thread);
     release(reflector);
 }
 

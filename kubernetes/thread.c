@@ -11,3 +11,21 @@ bool thread_start(pthread_t *thread, void *(*run)(void *argument), void *argumen
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return failure == 0 || error_set_errno(error, ERROR_IO, failure, "cannot start a thread");
 }
+
+bool stoppable_thread_start(struct stoppable_thread *thread, void *(*run)(void *argument), void *argument,
+                            struct error *error)
+{
+    if (!cancellation_init(&thread->cancellation, error))
+        return false;
+    if (thread_start(&thread->thread, run, argument, error))
+        return true;
+    cancellation_done(&thread->cancellation);
+    return false;
+}
+
+void stoppable_thread_stop(struct stoppable_thread *thread)
+{
+    cancellation_request(&thread->cancellation);
+    pthread_join(thread->thread, NULL);
+    cancellation_done(&thread->cancellation);
+}
