@@ -112,20 +112,26 @@ static bool show_yaml(struct diff *diff, struct place *place, bool is_added, con
     return true;
 }
 
+/* Shows a child of an object or array as if it were the only one. The holder stands on the stack: where
+ * memory is short, cJSON's own way of adding a reference leaks it. */
+static bool show_alone(struct diff *diff, struct place *place, bool is_added, int holder_type,
+                       const cJSON *child)
+{
+    cJSON only = *child;
+    only.next = NULL;
+    only.prev = &only;
+    const cJSON holder = {.type = holder_type, .child = &only};
+    return show_yaml(diff, place, is_added, &holder);
+}
+
 static bool show_member(struct diff *diff, struct place *place, bool is_added, const cJSON *member)
 {
-    _cleanup_(cJSON_Deletep) cJSON *holder = cJSON_CreateObject();
-    if (!holder || !cJSON_AddItemReferenceToObject(holder, member->string, (cJSON *) member))
-        return error_set_no_memory(diff->error);
-    return show_yaml(diff, place, is_added, holder);
+    return show_alone(diff, place, is_added, cJSON_Object, member);
 }
 
 static bool show_element(struct diff *diff, struct place *place, bool is_added, const cJSON *element)
 {
-    _cleanup_(cJSON_Deletep) cJSON *holder = cJSON_CreateArray();
-    if (!holder || !cJSON_AddItemReferenceToArray(holder, (cJSON *) element))
-        return error_set_no_memory(diff->error);
-    return show_yaml(diff, place, is_added, holder);
+    return show_alone(diff, place, is_added, cJSON_Array, element);
 }
 
 static bool compare(struct diff *diff, const cJSON *before, const cJSON *after, struct place *place);
