@@ -87,6 +87,10 @@ def render_patch(pod, flags):
 def review_of(pod, operation="CREATE"):
     """An AdmissionReview as the API server sends it."""
     metadata = pod.get("metadata", {})
+
+    def text(key, fallback):
+        value = metadata.get(key, fallback)
+        return value if isinstance(value, str) else fallback
     return {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
@@ -96,8 +100,8 @@ def review_of(pod, operation="CREATE"):
             "resource": {"group": "", "version": "v1", "resource": "pods"},
             "requestKind": {"group": "", "version": "v1", "kind": "Pod"},
             "requestResource": {"group": "", "version": "v1", "resource": "pods"},
-            "name": metadata.get("name", ""),
-            "namespace": metadata.get("namespace", "openshell"),
+            "name": text("name", ""),
+            "namespace": text("namespace", "openshell"),
             "operation": operation,
             "userInfo": {"username": "system:serviceaccount:openshell:driver", "groups": ["system:authenticated"]},
             "object": pod,
