@@ -87,7 +87,6 @@ static bool is_complete(const char *answer, size_t used)
 unsigned tls_client_read_answer(struct tls_client *client, char *answer, size_t size)
 {
     size_t used = 0;
-    unsigned status = 0;
     answer[0] = '\0';
     while (!is_complete(answer, used)) {
         ssize_t length = gnutls_record_recv(client->session, answer + used, size - 1 - used);
@@ -98,5 +97,8 @@ unsigned tls_client_read_answer(struct tls_client *client, char *answer, size_t 
         used += (size_t) length;
         answer[used] = '\0';
     }
-    return sscanf(answer, "HTTP/1.1 %u", &status) == 1 ? status : 0;
+    static const char start[] = "HTTP/1.1 ";
+    if (strncmp(answer, start, sizeof start - 1) != 0)
+        return 0;
+    return (unsigned) strtoul(answer + sizeof start - 1, NULL, 10);
 }

@@ -3,8 +3,8 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 
-#include <inttypes.h>
 #include <sched.h>
+#include <stdint.h>
 
 /* In a container this is its own control group. */
 #define QUOTA_PATH "/sys/fs/cgroup/cpu.max"
@@ -12,10 +12,12 @@
 
 bool processors_parse_quota(const char *text, unsigned *processors)
 {
-    uint32_t quota_us, period_us;
-    if (sscanf(text, "%" SCNu32 " %" SCNu32, &quota_us, &period_us) != 2 || quota_us == 0 || period_us == 0)
+    char *rest = NULL, *end = NULL;
+    unsigned long quota_us = strtoul(text, &rest, 10);
+    unsigned long period_us = strtoul(rest, &end, 10);
+    if (rest == text || end == rest || quota_us == 0 || period_us == 0 || quota_us > UINT32_MAX)
         return false;
-    *processors = quota_us / period_us + (quota_us % period_us != 0);
+    *processors = (unsigned) (quota_us / period_us + (quota_us % period_us != 0));
     return true;
 }
 

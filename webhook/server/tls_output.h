@@ -27,5 +27,5 @@ void tls_output_attach(struct tls_output *output, gnutls_session_t session, int 
 /* Holds the next record back until there is another: to be called only when one is sure to follow. */
 void tls_output_hold_next(struct tls_output *output);
 
-/* GnuTLS' push function for `output`: like writev on its descriptor. */
-ssize_t tls_output_push(gnutls_transport_ptr_t output, const giovec_t *pieces, int count);
+/* GnuTLS' push function; `context` is the struct tls_output. Like writev on its descriptor. */
+ssize_t tls_output_push(gnutls_transport_ptr_t context, const giovec_t *pieces, int count);

@@ -65,14 +65,14 @@ void server_fixture_done(struct server_fixture *fixture)
     temporary_remove(&fixture->directory);
 }
 
-unsigned server_fixture_post(struct server_fixture *fixture, const struct test_certificate *certificate,
+unsigned server_fixture_post(struct server_fixture *fixture, const struct test_certificate *client,
                              const char *path, const char *body, char *answer, size_t size)
 {
-    struct tls_client client;
-    assert_true(tls_client_connect(&client, server_port(fixture->server), certificate));
-    assert_true(tls_client_post(&client, path, body));
-    unsigned status = tls_client_read_answer(&client, answer, size);
-    tls_client_done(&client);
+    struct tls_client connection;
+    assert_true(tls_client_connect(&connection, server_port(fixture->server), client));
+    assert_true(tls_client_post(&connection, path, body));
+    unsigned status = tls_client_read_answer(&connection, answer, size);
+    tls_client_done(&connection);
     return status;
 }
 

@@ -313,8 +313,9 @@ static void does_not_start_on_an_address_in_use(void **state)
     struct server *second = NULL;
     server_fixture_start(&fixture);
     snprintf(address, sizeof address, "127.0.0.1:%u", server_port(fixture.server));
-    fixture.options.address = address;
-    assert_false(server_start(&fixture.options, &error, &second));
+    struct server_options options = fixture.options;
+    options.address = address;
+    assert_false(server_start(&options, &error, &second));
     assert_int_equal(error.code, ERROR_IO);
     assert_null(second);
 }
