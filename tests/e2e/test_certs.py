@@ -23,7 +23,7 @@ from webhook_test_case import WebhookTestCase, sandbox_pod
 # Reserved for documentation, so nobody's.
 ADDRESSES = ("203.0.113.21", "203.0.113.22", "203.0.113.23")
 INTERFACE = f"certs{os.getpid() % 10000}"
-ROTATIONS = int(os.environ.get("E2E_CERTIFICATE_ROTATIONS", "60"))
+ROTATIONS = int(os.environ.get("E2E_CERTIFICATE_ROTATIONS", "20"))
 LIFE_S = 8
 FLAGS = ["--sandbox-uid=1000", "--drain-delay=2s", f"--namespace={NAMESPACE}", f"--certificate-life={LIFE_S}s",
          "--authority-life=1h", "--certificate-propagation=2s"]
