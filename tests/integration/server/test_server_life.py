@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """The server over time: its start, slow clients, TLS, the end under load."""
 
-import http.client
 import json
 import os
 import signal
@@ -272,42 +271,6 @@ class Drain(unittest.TestCase):
 
 
 class Start(unittest.TestCase):
-    def test_ready_after_50_ms_of_work(self):
-        """In processor time, which a busy machine does not stretch as it does the clock's."""
-        with tempfile.TemporaryDirectory() as directory:
-            self.assertLess(min(self.work_until_ready(directory) for _ in range(3)), 0.05)
-
-    def work_until_ready(self, directory):
-        pair = Certificate("server")
-        for name, text in (("tls.crt", pair.certificate_pem()), ("tls.key", pair.key_pem())):
-            with open(os.path.join(directory, name), "wb") as file:
-                file.write(text)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        arguments = [
-            PROGRAM, "serve", "--tls-certificate", directory + "/tls.crt", "--tls-key", directory + "/tls.key",
-            "--sandbox-uid", "2000", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:%d" % port,
-            "--drain-delay", "0s",
-        ]  # fmt: skip
-        start = time.monotonic()
-        process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
-        while True:
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", port)
-                connection.request("GET", "/readyz")
-                self.assertEqual(connection.getresponse().status, 200)
-                break
-            except ConnectionRefusedError:
-                self.assertLess(time.monotonic() - start, 10)
-        work = 0
-        for thread in os.listdir("/proc/%d/task" % process.pid):
-            with open("/proc/%d/task/%s/schedstat" % (process.pid, thread)) as file:
-                work += int(file.read().split()[0])
-        process.terminate()
-        self.assertEqual(process.wait(10), 0)
-        return work / 1e9
-
     def fails(self, *options):
         """What it says when it does not start."""
         result = subprocess.run([PROGRAM, "serve", *options], capture_output=True, text=True, timeout=20)
