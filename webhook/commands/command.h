@@ -18,6 +18,7 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
+extern const struct command command_audit;
 extern const struct command command_certs;
 extern const struct command command_explain;
 extern const struct command command_render;

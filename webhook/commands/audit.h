@@ -1,0 +1,8 @@
+/* The subcommands of `audit`: one file each, which exports one `struct command`; audit.c holds the table.
+ * Their names have two words ("audit show"), as messages call them.
+ */
+#pragma once
+
+#include "webhook/commands/command.h"
+
+extern const struct command command_audit_show;
