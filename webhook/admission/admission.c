@@ -5,6 +5,7 @@
 #include "common/json_arena.h"
 #include "common/names.h"
 #include "webhook/admission/final_state.h"
+#include "webhook/admission/recorder.h"
 #include "webhook/admission/review_request.h"
 #include "webhook/admission/review_response.h"
 #include "webhook/injection/marks.h"
@@ -15,6 +16,25 @@
 
 /* A patch is a few KB; its values repeat the pod's environment and command at most. */
 #define PATCH_BYTES (8u * 1024 * 1024)
+
+/* The object as it came, kept for a record. */
+#define EVIDENCE_BYTES ADMISSION_BODY_BYTES
+
+/* One request on its way. */
+struct review {
+    const struct admission_context *context;
+    enum admission_endpoint endpoint;
+    struct review_request request;
+    cJSON *namespace_annotations; /* owned; NULL: not needed, or none */
+    struct injection_result result;
+    struct admission_evidence evidence;
+    struct admission_outcome *outcome;
+};
+
+const char *admission_endpoint_name(enum admission_endpoint endpoint)
+{
+    return endpoint == ADMISSION_MUTATE ? "mutate" : "validate";
+}
 
 static uint64_t now_ns(void)
 {
@@ -51,36 +71,32 @@ static void describe(const struct review_request *request, struct admission_outc
 }
 
 /* The annotations of the pod's namespace, when the decision depends on them. */
-static bool find_namespace(const struct admission_context *context, const struct review_request *request,
-                           struct error *error, cJSON **annotations)
+static bool find_namespace(struct review *review, struct error *error)
 {
-    *annotations = NULL;
-    if (!injection_needs_namespace(request->object, context->configuration))
+    const struct namespace_source *namespaces = review->context->namespaces;
+    const char *name = review->request.namespace_name;
+    if (!injection_needs_namespace(review->request.object, review->context->configuration))
         return true;
-    if (!context->namespaces)
+    if (!namespaces)
         return error_set(error, ERROR_UNAVAILABLE,
-                         "namespace %.80s: its annotations are not known here; configure sandbox.uid",
-                         request->namespace_name);
-    return context->namespaces->find(context->namespaces->context, request->namespace_name, error,
-                                     annotations);
+                         "namespace %.80s: its annotations are not known here; configure sandbox.uid", name);
+    return namespaces->find(namespaces->context, name, error, &review->namespace_annotations);
 }
 
-static bool inject(const struct admission_context *context, const struct review_request *request,
-                   struct error *error, struct admission_outcome *outcome, struct injection_result *result)
+static bool inject(struct review *review, struct error *error)
 {
-    _cleanup_(cJSON_Deletep) cJSON *annotations = NULL;
-    if (!find_namespace(context, request, error, &annotations))
+    if (!find_namespace(review, error))
         return false;
     const struct injection_request injection = {
-        .pod = request->object,
-        .namespace_annotations = annotations,
-        .user_name = request->user_name,
-        .user_groups = request->user_groups,
-        .configuration = context->configuration,
+        .pod = review->request.object,
+        .namespace_annotations = review->namespace_annotations,
+        .user_name = review->request.user_name,
+        .user_groups = review->request.user_groups,
+        .configuration = review->context->configuration,
     };
     uint64_t start_ns = now_ns();
-    bool is_decided = injection_run(&injection, error, result);
-    outcome->injection_ns = now_ns() - start_ns;
+    bool is_decided = injection_run(&injection, error, &review->result);
+    review->outcome->injection_ns = now_ns() - start_ns;
     return is_decided || error_prefix(error, "request.object");
 }
 
@@ -109,11 +125,11 @@ static bool deny_ephemeral(const struct review_request *request, struct error *e
         "accepts none");
 }
 
-static bool validate(const struct admission_context *context, const struct review_request *request,
-                     struct error *error, struct admission_outcome *outcome, struct injection_result *result)
+static bool validate(struct review *review, struct error *error)
 {
-    bool was_marked = is_marked(request->object);
-    if (!inject(context, request, error, outcome, result))
+    struct injection_result *result = &review->result;
+    bool was_marked = is_marked(review->request.object);
+    if (!inject(review, error))
         return false;
     if (result->decision != INJECTION_INJECTED)
         return true;
@@ -123,18 +139,16 @@ static bool validate(const struct admission_context *context, const struct revie
 
 /* Operations that neither endpoint is registered for are let pass: a rule too broad must not make pods
  * undeletable. */
-static bool decide(const struct admission_context *context, enum admission_endpoint endpoint,
-                   const struct review_request *request, struct error *error,
-                   struct admission_outcome *outcome, struct injection_result *result)
+static bool decide(struct review *review, struct error *error)
 {
+    const struct review_request *request = &review->request;
     bool is_pod = *request->sub_resource == '\0';
     bool is_create = strcmp(request->operation, "CREATE") == 0;
-    if (endpoint == ADMISSION_VALIDATE && strcmp(request->sub_resource, "ephemeralcontainers") == 0)
-        return deny_ephemeral(request, error, result);
+    if (review->endpoint == ADMISSION_VALIDATE && strcmp(request->sub_resource, "ephemeralcontainers") == 0)
+        return deny_ephemeral(request, error, &review->result);
     if (!is_pod || !is_create)
         return true;
-    return endpoint == ADMISSION_MUTATE ? inject(context, request, error, outcome, result)
-                                        : validate(context, request, error, outcome, result);
+    return review->endpoint == ADMISSION_MUTATE ? inject(review, error) : validate(review, error);
 }
 
 static const char *reason_of(const struct injection_result *result)
@@ -152,17 +166,72 @@ static const char *reason_of(const struct injection_result *result)
     return "Unknown";
 }
 
-static bool respond(const struct admission_context *context, const struct review_request *request,
-                    const struct injection_result *result, struct error *error, struct buffer *response,
-                    struct admission_outcome *outcome)
+static bool examine(struct review *review, struct error *error)
 {
+    const struct admission_recorder *recorder = review->context->recorder;
+    return !recorder || !review->request.object ||
+           recorder->examine(recorder->context, review->request.object, error, &review->evidence);
+}
+
+static bool record(struct review *review, const char *patch, size_t patch_length, const struct error *failure,
+                   struct error *error, char mark[static ADMISSION_MARK_BYTES])
+{
+    const struct admission_recorder *recorder = review->context->recorder;
+    *mark = '\0';
+    if (!recorder)
+        return true;
+    const struct admission_event event = {
+        .endpoint = review->endpoint,
+        .request = &review->request,
+        .evidence = &review->evidence,
+        .configuration = review->context->configuration,
+        .namespace_annotations = review->namespace_annotations,
+        .outcome = review->outcome,
+        .denials = &review->result.denials,
+        .patch = patch_length ? patch : NULL,
+        .patch_length = patch_length,
+        .failure = failure,
+    };
+    if (recorder->record(recorder->context, &event, error, mark))
+        return true;
+    review->outcome->has_failed_to_record = true;
+    return false;
+}
+
+/* The request gets an error for an answer, whether that could be recorded or not. */
+static void record_failure(struct review *review, const struct error *failure)
+{
+    char mark[ADMISSION_MARK_BYTES];
+    struct error ignored;
+    bool is_retried = failure->code == ERROR_UNAVAILABLE && review->context->will_retry;
+    if (!is_retried && !review->outcome->has_failed_to_record)
+        (void) !record(review, NULL, 0, failure, &ignored, mark);
+}
+
+/* The record is made last, when nothing else of the answer can fail any more. */
+static bool compose(struct review *review, const struct review_response *answer, struct error *error,
+                    struct buffer *response)
+{
+    struct review_response_patch patch;
+    char mark[ADMISSION_MARK_BYTES];
+    if (!review_response_begin(answer, response, error, &patch) ||
+        !record(review, response->data + patch.offset, patch.length, NULL, error, mark))
+        return false;
+    review_response_end(mark, response);
+    return true;
+}
+
+static bool respond(struct review *review, struct error *error, struct buffer *response)
+{
+    const struct injection_result *result = &review->result;
+    struct admission_outcome *outcome = review->outcome;
     outcome->decision = result->decision;
     outcome->reason = reason_of(result);
     outcome->operation_count = result->operation_count;
     struct review_response answer = {
-        .uid = request->uid,
+        .uid = review->request.uid,
         .outcome = outcome,
-        .configuration_digest = context->configuration->digest,
+        .configuration_digest = review->context->configuration->digest,
         .denials = &result->denials,
         .warning = result->warning,
     };
@@ -174,24 +243,24 @@ static bool respond(const struct admission_context *context, const struct review
         answer.patch = buffer_string(&patch);
         answer.patch_length = outcome->patch_bytes = patch.length;
     }
-    is_written = is_written && review_response_append(&answer, response, error);
+    is_written = is_written && compose(review, &answer, error, response);
     buffer_done(&patch);
     return is_written;
 }
 
-static bool answer_review(const struct admission_context *context, enum admission_endpoint endpoint,
-                          const char *body, size_t length, struct error *error, struct buffer *response,
-                          struct admission_outcome *outcome)
+static bool answer_review(struct review *review, const char *body, size_t length, struct error *error,
+                          struct buffer *response)
 {
-    struct review_request request;
-    if (!review_request_parse(body, length, error, &request))
+    if (!review_request_parse(body, length, error, &review->request))
         return false;
-    describe(&request, outcome);
-    struct injection_result result = {.decision = INJECTION_SKIPPED};
-    bool is_answered = decide(context, endpoint, &request, error, outcome, &result) &&
-                       respond(context, &request, &result, error, response, outcome);
-    injection_result_done(&result);
-    review_request_done(&request);
+    describe(&review->request, review->outcome);
+    bool is_answered = examine(review, error) && decide(review, error) && respond(review, error, response);
+    if (!is_answered)
+        record_failure(review, error);
+    buffer_done(&review->evidence.object);
+    cJSON_Delete(review->namespace_annotations);
+    injection_result_done(&review->result);
+    review_request_done(&review->request);
     return is_answered;
 }
 
@@ -200,9 +269,16 @@ bool admission_review(const struct admission_context *context, enum admission_en
                       struct admission_outcome *outcome)
 {
     *outcome = (struct admission_outcome){.decision = INJECTION_SKIPPED, .reason = "Error"};
+    struct review review = {
+        .context = context,
+        .endpoint = endpoint,
+        .result = {.decision = INJECTION_SKIPPED},
+        .evidence = {.object = BUFFER_INIT(EVIDENCE_BYTES)},
+        .outcome = outcome,
+    };
     struct json_arena arena;
     json_arena_enter(&arena);
-    bool is_answered = answer_review(context, endpoint, body, length, error, response, outcome);
+    bool is_answered = answer_review(&review, body, length, error, response);
     json_arena_leave(&arena);
     return is_answered;
 }

@@ -16,6 +16,11 @@
 
 enum admission_endpoint { ADMISSION_MUTATE, ADMISSION_VALIDATE };
 
+/* "mutate" or "validate". */
+const char *admission_endpoint_name(enum admission_endpoint endpoint);
+
+struct admission_recorder; /* webhook/admission/recorder.h */
+
 /* Finds the annotations of a namespace. `wait` style limits belong to the implementation (500 ms). Fails with
  * ERROR_UNAVAILABLE when the namespace is not known in time. The caller owns `*annotations` (an object, or
  * NULL). */
@@ -28,6 +33,8 @@ struct namespace_source {
 struct admission_context {
     const struct configuration *configuration;
     const struct namespace_source *namespaces; /* NULL: none known; then a pod that needs one is an error */
+    const struct admission_recorder *recorder; /* NULL: nobody */
+    bool will_retry; /* ERROR_UNAVAILABLE means another attempt with another source: nothing to record */
 };
 
 /* What happened, for metrics, logs and audit records. Strings are static or live in the struct. */
@@ -45,13 +52,14 @@ struct admission_outcome {
     char patch_sha256[65]; /* "" without a patch */
     size_t patch_bytes;
     size_t operation_count;
-    uint64_t injection_ns; /* time of injection_run alone */
+    uint64_t injection_ns;     /* time of injection_run alone */
+    bool has_failed_to_record; /* the recorder refused; whatever the error, another attempt is of no use */
 };
 
 /* Handles one request body. Success means an AdmissionReview response was appended to `response` (allowed or
  * denied). ERROR_INVALID / ERROR_TOO_LARGE: not a usable AdmissionReview v1 (answer 4xx); ERROR_UNAVAILABLE:
  * the namespace is not known (answer 5xx, the API server then applies the failure policy); ERROR_NO_MEMORY
- * (5xx). `outcome` is filled as far as known in every case. */
+ * (5xx); or the recorder's error. `outcome` is filled as far as known in every case; `error` is not NULL. */
 bool admission_review(const struct admission_context *context, enum admission_endpoint endpoint,
                       const char *body, size_t length, struct error *error, struct buffer *response,
                       struct admission_outcome *outcome) _warn_unused_result_;

@@ -83,8 +83,10 @@ static bool read_objects(const cJSON *tree, struct error *error, struct review_r
         return true;
     const cJSON *metadata = json_member(request->object, "metadata");
     const cJSON *name = json_member(metadata, "name");
-    if (!name)
+    if (!name) {
         name = json_member(metadata, "generateName");
+        request->is_name_generated = cJSON_IsString(name);
+    }
     request->name = cJSON_IsString(name) ? name->valuestring : "";
     return true;
 }

@@ -1,4 +1,5 @@
-/* The request inside an AdmissionReview, checked. Private to webhook/admission/. */
+/* The request inside an AdmissionReview, checked. For webhook/admission/ and for those who record its
+ * decisions. */
 #pragma once
 
 #include "common/error.h"
@@ -15,8 +16,9 @@ struct review_request {
     const char *user_name;      /* "" when not given */
     const cJSON *user_groups;   /* may be NULL */
     bool is_dry_run;
-    cJSON *object;     /* NULL: none (DELETE) */
-    cJSON *old_object; /* NULL: none (CREATE) */
+    bool is_name_generated; /* `name` is the generateName */
+    cJSON *object;          /* NULL: none (DELETE) */
+    cJSON *old_object;      /* NULL: none (CREATE) */
 };
 
 /* Parses and checks: an AdmissionReview v1 with a request that has a uid and is about v1 Pods. On failure

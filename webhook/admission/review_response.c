@@ -2,6 +2,7 @@
 
 #include "common/base64.h"
 #include "common/json.h"
+#include "webhook/admission/recorder.h"
 
 #include <string.h>
 
@@ -9,6 +10,11 @@
 #define MESSAGE_BYTES 8192u
 /* Room for "; and N more". */
 #define MESSAGE_TAIL_BYTES 48u
+
+#define MARK_KEY "audit-record"
+#define RESPONSE_END "}}}"
+/* Room for `,"audit-record":"..."` and the braces. */
+#define END_BYTES (sizeof MARK_KEY + ADMISSION_MARK_BYTES + sizeof RESPONSE_END + 8)
 
 /* Appends ,"<key>":"<text>". */
 static void append_member(struct buffer *buffer, const char *key, const char *text)
@@ -64,14 +70,17 @@ static bool append_status(struct buffer *buffer, const struct denial_list *denia
     return true;
 }
 
-static void append_patch(struct buffer *buffer, const struct review_response *answer)
+static void append_patch(struct buffer *buffer, const struct review_response *answer,
+                         struct review_response_patch *patch)
 {
     buffer_append_string(buffer, ",\"patchType\":\"JSONPatch\",\"patch\":\"");
+    patch->offset = buffer->length;
     base64_append(buffer, answer->patch, answer->patch_length);
+    patch->length = buffer->length - patch->offset;
     buffer_append_character(buffer, '"');
 }
 
-/* The API server puts the webhook's name in front of each key. */
+/* The API server puts the webhook's name in front of each key. Left open for the mark. */
 static void append_audit_annotations(struct buffer *buffer, const struct review_response *answer)
 {
     buffer_append_string(buffer, ",\"auditAnnotations\":{\"decision\":");
@@ -80,13 +89,13 @@ static void append_audit_annotations(struct buffer *buffer, const struct review_
     append_member(buffer, "configuration", answer->configuration_digest);
     if (*answer->outcome->patch_sha256)
         append_member(buffer, "patch-sha256", answer->outcome->patch_sha256);
-    buffer_append_character(buffer, '}');
 }
 
-bool review_response_append(const struct review_response *answer, struct buffer *response,
-                            struct error *error)
+bool review_response_begin(const struct review_response *answer, struct buffer *response, struct error *error,
+                           struct review_response_patch *patch)
 {
     bool is_denied = answer->denials->count > 0;
+    *patch = (struct review_response_patch){0};
     buffer_append_string(
         response,
         "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"response\":{\"uid\":");
@@ -95,13 +104,20 @@ bool review_response_append(const struct review_response *answer, struct buffer 
     if (is_denied && !append_status(response, answer->denials, error))
         return false;
     if (answer->patch)
-        append_patch(response, answer);
+        append_patch(response, answer, patch);
     if (answer->warning) {
         buffer_append_string(response, ",\"warnings\":[");
         json_append_string(response, answer->warning);
         buffer_append_character(response, ']');
     }
     append_audit_annotations(response, answer);
-    buffer_append_string(response, "}}");
+    buffer_reserve(response, END_BYTES);
     return buffer_check(response, error);
+}
+
+void review_response_end(const char *mark, struct buffer *response)
+{
+    if (*mark)
+        append_member(response, MARK_KEY, mark);
+    buffer_append_string(response, RESPONSE_END);
 }

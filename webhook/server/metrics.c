@@ -14,11 +14,6 @@ static const double byte_buckets[] = {0, 256, 1024, 4096, 16384, 65536, 262144, 
 /* Reason strings are a documented list; this only bounds a mistake. */
 #define REASON_LIMIT 64
 
-const char *admission_endpoint_name(enum admission_endpoint endpoint)
-{
-    return endpoint == ADMISSION_MUTATE ? "mutate" : "validate";
-}
-
 static const struct prometheus_description requests = {
     .name = "openshell_injector_requests_total",
     .help = "Admission requests by endpoint, operation and how they ended.",

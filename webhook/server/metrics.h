@@ -41,6 +41,3 @@ void injector_metrics_count_request(struct injector_metrics *metrics, enum admis
 
 /* Counts one reload of the family. */
 void injector_metrics_count_reload(struct prometheus_family *family, bool has_succeeded);
-
-/* "mutate" or "validate". */
-const char *admission_endpoint_name(enum admission_endpoint endpoint);

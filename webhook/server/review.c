@@ -17,38 +17,45 @@ static void release_configuration(struct exchange *exchange)
     exchange->configuration = NULL;
 }
 
-bool review_attempt(struct exchange *exchange, const struct namespace_source *namespaces)
+static unsigned status_of(const struct exchange *exchange)
+{
+    return exchange->outcome.has_failed_to_record ? MHD_HTTP_SERVICE_UNAVAILABLE
+                                                  : refusal_status_of_error(exchange->error.code);
+}
+
+/* False: nothing is decided, and another attempt may help. */
+static bool attempt(struct exchange *exchange, const struct namespace_source *namespaces, bool will_retry)
 {
     const struct server_options *options = &exchange->server->options;
     if (!exchange->configuration)
         exchange->configuration = configuration_store_acquire(options->configurations);
-    struct admission_context context = {.configuration = exchange->configuration, .namespaces = namespaces};
+    const struct admission_context context = {
+        .configuration = exchange->configuration,
+        .namespaces = namespaces,
+        .recorder = options->recorder,
+        .will_retry = will_retry,
+    };
     buffer_clear(&exchange->answer);
     exchange->is_reviewed = true;
     if (admission_review(&context, endpoint_of(exchange), buffer_string(&exchange->body),
                          exchange->body.length, &exchange->error, &exchange->answer, &exchange->outcome))
         return true;
-    bool can_wait = options->namespaces && namespaces != options->namespaces;
-    if (exchange->error.code == ERROR_UNAVAILABLE && can_wait)
+    bool is_final = exchange->outcome.has_failed_to_record || exchange->error.code != ERROR_UNAVAILABLE;
+    if (will_retry && !is_final)
         return false;
-    exchange_refuse(exchange, refusal_status_of_error(exchange->error.code), exchange->error.message);
+    exchange_refuse(exchange, status_of(exchange), exchange->error.message);
     return true;
 }
 
-static void pass_to_hook(struct exchange *exchange)
+bool review_attempt(struct exchange *exchange)
 {
-    const struct decision_hook *hook = exchange->server->options.hook;
-    struct decision decision = {
-        .endpoint = endpoint_of(exchange),
-        .configuration = exchange->configuration,
-        .outcome = &exchange->outcome,
-        .request = buffer_string(&exchange->body),
-        .request_length = exchange->body.length,
-        .response = buffer_string(&exchange->answer),
-        .response_length = exchange->answer.length,
-    };
-    if (hook && !hook->record(hook->context, &decision, &exchange->error))
-        exchange_refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, exchange->error.message);
+    const struct server_options *options = &exchange->server->options;
+    return attempt(exchange, options->known_namespaces, options->namespaces != NULL);
+}
+
+void review_last_attempt(struct exchange *exchange, const struct namespace_source *namespaces)
+{
+    (void) !attempt(exchange, namespaces, false);
 }
 
 static void log_outcome(struct log_entry *entry, const struct exchange *exchange, uint64_t duration_ns)
@@ -106,8 +113,6 @@ static void log_refusal(const struct exchange *exchange, uint64_t duration_ns)
 void review_conclude(struct exchange *exchange)
 {
     struct injector_metrics *metrics = exchange->server->options.metrics;
-    if (!exchange->refusal.status && exchange_is_review(exchange))
-        pass_to_hook(exchange);
     release_configuration(exchange);
     uint64_t duration_ns = exchange_duration_ns(exchange);
     enum request_result result = !exchange->refusal.status        ? REQUEST_DECIDED

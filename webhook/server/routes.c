@@ -179,9 +179,7 @@ static bool on_body(void *context, struct http_connection *connection, const cha
 void routes_serve_waiting(void *entry)
 {
     struct exchange *exchange = entry;
-    /* With the source that waits there is always an outcome. */
-    if (!review_attempt(exchange, exchange->server->options.namespaces))
-        exchange_refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "the namespace is not known");
+    review_last_attempt(exchange, exchange->server->options.namespaces);
     http_connection_resume(exchange->tls.connection);
 }
 
@@ -191,16 +189,17 @@ static void wait_outside(struct exchange *exchange)
     http_connection_suspend(exchange->tls.connection);
     if (waiting_room_enter(exchange->server->waiting_room, exchange))
         return;
-    exchange_refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests wait for a namespace");
+    /* Too many wait already: what is known now has to do. */
+    review_last_attempt(exchange, exchange->server->options.known_namespaces);
     http_connection_resume(exchange->tls.connection);
 }
 
 static bool on_finish(void *context, struct http_connection *connection)
 {
-    struct server_context *server = context;
+    (void) context;
     struct exchange *exchange = connection->state;
     bool must_review = exchange_is_review(exchange) && !exchange->refusal.status && !exchange->is_reviewed;
-    if (must_review && !review_attempt(exchange, server->options.known_namespaces)) {
+    if (must_review && !review_attempt(exchange)) {
         wait_outside(exchange);
         return true;
     }

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "common/http_worker.h"
-#include "webhook/admission/admission.h"
+#include "webhook/admission/recorder.h"
 #include "webhook/server/certificate_source.h"
 #include "webhook/server/client_authentication.h"
 #include "webhook/server/configuration_store.h"
@@ -18,24 +18,6 @@
 #include <stdint.h>
 
 #define SERVER_THREADS_MAXIMUM 64
-
-/* One decision before it leaves: for whoever must record it first. */
-struct decision {
-    enum admission_endpoint endpoint;
-    const struct configuration *configuration;
-    const struct admission_outcome *outcome;
-    const char *request; /* the AdmissionReview as it came */
-    size_t request_length;
-    const char *response; /* the AdmissionReview as it will be sent */
-    size_t response_length;
-};
-
-/* Called on a worker's thread before the answer is sent. False refuses admission: the answer is then an error
- * (503) with this message. */
-struct decision_hook {
-    bool (*record)(void *context, const struct decision *decision, struct error *error);
-    void *context;
-};
 
 /* All pointers outlive the server. */
 struct server_options {
@@ -50,8 +32,10 @@ struct server_options {
     const struct namespace_source *known_namespaces;
     const struct namespace_source *namespaces;
     struct injector_metrics *metrics;
-    struct readiness *readiness;      /* while it drains, every answer closes its connection */
-    const struct decision_hook *hook; /* NULL: nobody */
+    struct readiness *readiness; /* while it drains, every answer closes its connection */
+    /* Called on a worker's thread before an answer is sent; what it refuses is answered with 503. NULL:
+     * nobody. */
+    const struct admission_recorder *recorder;
 };
 
 /* How many worker threads a server with this option has. */

@@ -96,7 +96,7 @@ static bool find_with_permission(void *context, const char *name, struct error *
 static const struct namespace_source never = {.find = find_never};
 static const struct namespace_source with_permission = {.find = find_with_permission};
 
-static int set_up_waiting(void **state)
+static int set_up_waiting_with(void **state, const struct admission_recorder *recorder)
 {
     set_up_without_uid(state);
     sem_init(&permission, 0, 0);
@@ -104,8 +104,14 @@ static int set_up_waiting(void **state)
     atomic_store(&is_unknown, false);
     fixture.options.known_namespaces = &never;
     fixture.options.namespaces = &with_permission;
+    fixture.options.recorder = recorder;
     server_fixture_start(&fixture);
     return 0;
+}
+
+static int set_up_waiting(void **state)
+{
+    return set_up_waiting_with(state, NULL);
 }
 
 static void await_waiting(int count)
@@ -169,57 +175,96 @@ static void stops_with_requests_that_wait(void **state)
     tls_client_done(&client);
 }
 
-/* A hook that keeps what it saw. */
+/* A recorder that keeps what it saw. */
 static struct {
-    int calls;
+    int examined, recorded, failures;
     bool refuses;
     char digest[65];
     char uid[128];
-    size_t request_length, response_length;
+    char patch[16];
 } seen;
 
-static bool record(void *context, const struct decision *decision, struct error *error)
+static bool examine(void *context, const cJSON *object, struct error *error,
+                    struct admission_evidence *evidence)
+{
+    (void) context, (void) error;
+    seen.examined += cJSON_IsObject(object);
+    strcpy(evidence->object_sha256, "seen");
+    return true;
+}
+
+static bool record(void *context, const struct admission_event *event, struct error *error,
+                   char mark[static ADMISSION_MARK_BYTES])
 {
     (void) context;
-    seen.calls++;
-    seen.request_length = decision->request_length;
-    seen.response_length = decision->response_length;
-    snprintf(seen.digest, sizeof seen.digest, "%s", decision->configuration->digest);
-    snprintf(seen.uid, sizeof seen.uid, "%s", decision->outcome->uid);
+    seen.recorded++;
+    seen.failures += event->failure != NULL;
+    snprintf(seen.digest, sizeof seen.digest, "%s", event->configuration->digest);
+    snprintf(seen.uid, sizeof seen.uid, "%s", event->request->uid);
+    snprintf(seen.patch, sizeof seen.patch, "%.*s", (int) event->patch_length,
+             event->patch ? event->patch : "");
+    snprintf(mark, ADMISSION_MARK_BYTES, "7:%s", event->evidence->object_sha256);
     return !seen.refuses || error_set(error, ERROR_IO, "the disk is full");
 }
 
-static const struct decision_hook hook = {.record = record};
+static const struct admission_recorder recorder = {.examine = examine, .record = record};
 
-static int set_up_hook(void **state)
+static int set_up_recorder(void **state)
 {
     memset(&seen, 0, sizeof seen);
     set_up_with_uid(state);
-    fixture.options.hook = &hook;
+    fixture.options.recorder = &recorder;
     server_fixture_start(&fixture);
     return 0;
 }
 
-static void shows_each_decision_to_the_hook_first(void **state)
+static void shows_each_decision_to_the_recorder_first(void **state)
 {
     (void) state;
     assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", REVIEW_IN("one"), answer, sizeof answer),
                      200);
-    assert_int_equal(seen.calls, 1);
+    assert_int_equal(seen.examined, 1);
+    assert_int_equal(seen.recorded, 1);
+    assert_int_equal(seen.failures, 0);
     assert_string_equal(seen.uid, "uid-1");
     assert_int_equal(strlen(seen.digest), 64);
-    assert_int_equal(seen.request_length, strlen(REVIEW_IN("one")));
-    assert_int_equal(seen.response_length, strlen(strstr(answer, "\r\n\r\n") + 4));
-    assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", "{", answer, sizeof answer), 400);
-    assert_int_equal(seen.calls, 1);
+    assert_int_equal(strlen(seen.patch), sizeof seen.patch - 1);
+    assert_non_null(strstr(answer, seen.patch));
+    assert_non_null(strstr(answer, "\"audit-record\":\"7:seen\"}}}"));
 }
 
-static void refuses_admission_when_the_hook_does(void **state)
+static void shows_no_request_without_a_uid_to_the_recorder(void **state)
+{
+    (void) state;
+    assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", "{", answer, sizeof answer), 400);
+    assert_int_equal(seen.recorded, 0);
+}
+
+static int set_up_waiting_recorder(void **state)
+{
+    memset(&seen, 0, sizeof seen);
+    return set_up_waiting_with(state, &recorder);
+}
+
+/* The first attempt finds the namespace unknown, which is no outcome yet. */
+static void shows_an_error_to_the_recorder_once(void **state)
+{
+    (void) state;
+    atomic_store(&is_unknown, true);
+    sem_post(&permission);
+    assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", REVIEW_IN("gone"), answer, sizeof answer),
+                     503);
+    assert_int_equal(seen.recorded, 1);
+    assert_int_equal(seen.failures, 1);
+}
+
+static void refuses_admission_when_the_recorder_does(void **state)
 {
     (void) state;
     seen.refuses = true;
     assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", REVIEW_IN("one"), answer, sizeof answer),
                      503);
+    assert_int_equal(seen.recorded, 1);
     assert_non_null(strstr(answer, "the disk is full"));
     assert_null(strstr(answer, "allowed"));
     assert_true(server_fixture_shows_metric(
@@ -332,8 +377,10 @@ int main(void)
         SERVER_TEST(says_unavailable_when_the_namespace_stays_unknown, set_up_waiting),
         SERVER_TEST(survives_a_client_that_leaves_while_it_waits, set_up_waiting),
         SERVER_TEST(stops_with_requests_that_wait, set_up_waiting),
-        SERVER_TEST(shows_each_decision_to_the_hook_first, set_up_hook),
-        SERVER_TEST(refuses_admission_when_the_hook_does, set_up_hook),
+        SERVER_TEST(shows_each_decision_to_the_recorder_first, set_up_recorder),
+        SERVER_TEST(shows_no_request_without_a_uid_to_the_recorder, set_up_recorder),
+        SERVER_TEST(shows_an_error_to_the_recorder_once, set_up_waiting_recorder),
+        SERVER_TEST(refuses_admission_when_the_recorder_does, set_up_recorder),
         SERVER_TEST(counts_a_client_that_leaves_in_the_middle, set_up_with_uid),
         SERVER_TEST(takes_large_bodies_up_to_their_common_budget, set_up_with_uid),
         SERVER_TEST(closes_connections_after_the_answer_while_draining, set_up_with_uid),
