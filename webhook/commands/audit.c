@@ -7,6 +7,7 @@
 
 static const struct command *const subcommands[] = {
     &command_audit_show,
+    &command_audit_replay,
 };
 
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof *subcommands)

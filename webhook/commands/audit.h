@@ -5,4 +5,5 @@
 
 #include "webhook/commands/command.h"
 
+extern const struct command command_audit_replay;
 extern const struct command command_audit_show;

@@ -132,6 +132,17 @@ bool audit_line_check_operands(const struct audit_line *line, size_t least, size
     return true;
 }
 
+bool audit_line_is_json(const struct audit_line *line)
+{
+    return line->format && strcmp(line->format, "json") == 0;
+}
+
+bool audit_line_check_format(const struct audit_line *line, struct error *error)
+{
+    return !line->format || audit_line_is_json(line) || strcmp(line->format, "text") == 0 ||
+           error_set(error, ERROR_INVALID, "--output: \"%.60s\" is none of text, json", line->format);
+}
+
 void audit_line_done(struct audit_line *line)
 {
     free(line->reviews.items);

@@ -47,5 +47,11 @@ bool audit_line_parse(int argc, char **argv, const char *accepted, struct error 
 bool audit_line_check_operands(const struct audit_line *line, size_t least, size_t most, const char *what,
                                struct error *error) _warn_unused_result_;
 
+/* ERROR_INVALID unless --output is text, json, or not given. */
+bool audit_line_check_format(const struct audit_line *line, struct error *error) _warn_unused_result_;
+
+/* Whether --output is json. */
+bool audit_line_is_json(const struct audit_line *line);
+
 /* Accepts a zeroed struct. */
 void audit_line_done(struct audit_line *line);

@@ -24,7 +24,7 @@ static const char usage[] =
     "      --sandbox NAME         the sandbox's id or name\n"
     "      --decision WORD        injected, unchanged, skipped, denied or error\n"
     "      --user NAME            who created the pod\n"
-    "  -o, --output table|json    a table (default), or the records as they stand, one a line\n"
+    "  -o, --output text|json     a table (default), or the records as they stand, one a line\n"
     "  -h, --help                 this text\n"
     "\n"
     "Exit codes: 0 shown, 1 a line of the log is no record, 2 wrong usage or input, 3 internal failure.\n"
@@ -122,10 +122,9 @@ static bool show_records(struct show *show, const char *directory, struct error 
 
 static bool read_line(const struct audit_line *line, struct error *error, struct show *show)
 {
-    if (line->format && strcmp(line->format, "json") != 0 && strcmp(line->format, "table") != 0)
-        return error_set(error, ERROR_INVALID, "--output: \"%.60s\" is none of table, json", line->format);
-    show->is_json = line->format && strcmp(line->format, "json") == 0;
-    return audit_line_check_operands(line, 1, 1, "directory", error) &&
+    show->is_json = audit_line_is_json(line);
+    return audit_line_check_format(line, error) &&
+           audit_line_check_operands(line, 1, 1, "directory", error) &&
            audit_filter_init(line, time(NULL), error, &show->filter);
 }
 

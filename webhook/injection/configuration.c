@@ -85,8 +85,9 @@ static void note_line(void *context, const struct option *option, unsigned line)
 
 static bool load_file(struct loading *loading)
 {
-    return !loading->sources->file || configuration_file_read(loading->sources->file, note_line, loading,
-                                                              loading->configuration, loading->error);
+    const struct configuration_sources *sources = loading->sources;
+    return !sources->file || configuration_file_read(sources->file, sources->text, note_line, loading,
+                                                     loading->configuration, loading->error);
 }
 
 /* The value of the first "name=value", as getenv finds it; NULL without one. */

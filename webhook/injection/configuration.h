@@ -122,6 +122,7 @@ struct configuration_flag {
  * "" takes a value back that a weaker source gave (where the option may be without). */
 struct configuration_sources {
     const char *file;                       /* path of the YAML file, or NULL */
+    const char *text;                       /* the file's content, when it was read already; else NULL */
     char *const *environment;               /* "NAME=value" entries ended by NULL, or NULL */
     const struct configuration_flag *flags; /* may be NULL when flag_count is 0 */
     size_t flag_count;

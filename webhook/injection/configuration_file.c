@@ -115,21 +115,24 @@ static bool read_documents(const struct reading *reading)
 }
 
 /* Reads and parses. The messages of both begin with a place of their own: `"path": ...`, `line 3 ...`. */
-static bool parse_file(const char *path, struct error *error, struct yaml_documents *documents)
+static bool parse_file(const char *path, const char *text, struct error *error,
+                       struct yaml_documents *documents)
 {
-    _cleanup_(freep) char *text = NULL;
-    size_t length;
-    if (!file_read(path, CONFIGURATION_FILE_BYTES, error, &text, &length))
+    _cleanup_(freep) char *content = NULL;
+    size_t length = text ? strlen(text) : 0;
+    if (!text && !file_read(path, CONFIGURATION_FILE_BYTES, error, &content, &length))
         return error_set(error, error->code, "config %s", error->message);
+    if (!text)
+        text = content;
     return yaml_parse_documents(text, length, &yaml_limits, error, documents) ||
            error_set(error, error->code, "config \"%s\" %s", path, error->message);
 }
 
-bool configuration_file_read(const char *path, configuration_file_seen *seen, void *context,
+bool configuration_file_read(const char *path, const char *text, configuration_file_seen *seen, void *context,
                              struct configuration *configuration, struct error *error)
 {
     _cleanup_(yaml_documents_done) struct yaml_documents documents = {0};
-    if (!parse_file(path, error, &documents))
+    if (!parse_file(path, text, error, &documents))
         return false;
     const struct reading reading = {
         .path = path,
