@@ -70,7 +70,8 @@ static cJSON *add_value(struct parser *parser)
         error_set_no_memory(parser->lexer.error);
         return NULL;
     }
-    *value = (cJSON){.type = cJSON_NULL, .string = take_pointer(&parser->key)};
+    *value = (cJSON){.type = cJSON_NULL};
+    value->string = take_pointer(&parser->key);
     if (parser->depth == 0) {
         parser->root = value;
         return value;

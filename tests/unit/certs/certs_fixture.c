@@ -42,16 +42,12 @@ struct leaf certs_fixture_leaf(const struct authorities *authorities, time_t now
     return leaf;
 }
 
-certificate_list *certs_fixture_list(X509 *first, ...)
+certificate_list *certs_fixture_list(X509 *certificate)
 {
     struct error error;
     certificate_list *list = sk_X509_new_null();
     assert_non_null(list);
-    va_list arguments;
-    va_start(arguments, first);
-    for (X509 *certificate = first; certificate; certificate = va_arg(arguments, X509 *))
-        expect(certificate_list_add(list, certificate, &error), &error);
-    va_end(arguments);
+    expect(certificate_list_add(list, certificate, &error), &error);
     return list;
 }
 

@@ -20,8 +20,8 @@ struct rotation_policy certs_fixture_policy(void);
 /* A leaf of the current authority for FIXTURE_HOST, made at `now`. */
 struct leaf certs_fixture_leaf(const struct authorities *authorities, time_t now);
 
-/* A list of these certificates, which ends with NULL. */
-certificate_list *certs_fixture_list(X509 *first, ...);
+/* A list of this one certificate. */
+certificate_list *certs_fixture_list(X509 *certificate);
 
 /* PEM of one certificate; the caller frees. */
 char *certs_fixture_pem(X509 *certificate);

@@ -51,13 +51,13 @@ static void is_verified_by_every_older_bundle(void **state)
     struct error error;
     struct authorities authorities = certs_fixture_authorities();
     _cleanup_(certificate_list_freep) certificate_list *first =
-        certs_fixture_list(authorities.current.certificate, NULL);
+        certs_fixture_list(authorities.current.certificate);
     for (int i = 0; i < 3; i++) {
         prepare(&authorities, FIXTURE_NOW);
         promote(&authorities, FIXTURE_NOW);
         struct leaf leaf = certs_fixture_leaf(&authorities, FIXTURE_NOW);
         _cleanup_(certificate_list_freep) certificate_list *own =
-            certs_fixture_list(authorities.current.certificate, NULL);
+            certs_fixture_list(authorities.current.certificate);
         assert_int_equal(sk_X509_num(leaf.chain), 2 + i);
         assert_true(certificate_verify(leaf.chain, first, FIXTURE_HOST, FIXTURE_NOW, &error));
         assert_true(certificate_verify(leaf.chain, own, FIXTURE_HOST, FIXTURE_NOW, &error));

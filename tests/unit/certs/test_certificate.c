@@ -182,9 +182,9 @@ static void verifies_as_a_client_would(void **state)
     struct authorities other = certs_fixture_authorities();
     struct leaf leaf = certs_fixture_leaf(&authorities, FIXTURE_NOW);
     _cleanup_(certificate_list_freep) certificate_list *roots =
-        certs_fixture_list(authorities.current.certificate, NULL);
+        certs_fixture_list(authorities.current.certificate);
     _cleanup_(certificate_list_freep) certificate_list *others =
-        certs_fixture_list(other.current.certificate, NULL);
+        certs_fixture_list(other.current.certificate);
     assert_true(certificate_verify(leaf.chain, roots, FIXTURE_HOST, FIXTURE_NOW, &error));
     assert_true(certificate_verify(leaf.chain, roots, NULL, leaf.not_after - 1, &error));
     assert_false(certificate_verify(leaf.chain, others, FIXTURE_HOST, FIXTURE_NOW, &error));

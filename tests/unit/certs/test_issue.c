@@ -19,14 +19,13 @@ static void signs_and_verifies_with_every_pair_of_algorithms(void **state)
     for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
         struct authority authority = {0};
         assert_true(issue_authority(algorithms[i], FIXTURE_NOW, FIXTURE_DAY, &error, &authority));
-        _cleanup_(certificate_list_freep) certificate_list *roots =
-            certs_fixture_list(authority.certificate, NULL);
+        _cleanup_(certificate_list_freep) certificate_list *roots = certs_fixture_list(authority.certificate);
         for (size_t j = 0; j < sizeof algorithms / sizeof *algorithms; j++) {
             _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
             _cleanup_(X509_freep) X509 *leaf = NULL;
             assert_true(key_generate(algorithms[j], &error, &key));
             assert_true(issue_server(&authority, key, &names, FIXTURE_NOW, 3600, &error, &leaf));
-            _cleanup_(certificate_list_freep) certificate_list *chain = certs_fixture_list(leaf, NULL);
+            _cleanup_(certificate_list_freep) certificate_list *chain = certs_fixture_list(leaf);
             assert_true(certificate_verify(chain, roots, FIXTURE_HOST, FIXTURE_NOW, &error));
         }
         authority_done(&authority);
@@ -118,9 +117,9 @@ static void makes_clients_that_are_no_servers(void **state)
     _cleanup_(X509_freep) X509 *client = NULL;
     assert_true(issue_client(&authorities.current, authorities.current.key, "kube-apiserver", FIXTURE_NOW,
                              3600, &error, &client));
-    _cleanup_(certificate_list_freep) certificate_list *chain = certs_fixture_list(client, NULL);
+    _cleanup_(certificate_list_freep) certificate_list *chain = certs_fixture_list(client);
     _cleanup_(certificate_list_freep) certificate_list *roots =
-        certs_fixture_list(authorities.current.certificate, NULL);
+        certs_fixture_list(authorities.current.certificate);
     assert_false(certificate_verify(chain, roots, NULL, FIXTURE_NOW, &error));
     char name[66];
     memset(name, 'a', 65);
