@@ -29,8 +29,9 @@ static bool read_header(struct http_response *response, struct error *error)
     if (!end)
         return true;
     response->header_length = (size_t) (end - response->bytes) + 4;
-    if (sscanf(response->bytes, "HTTP/1.1 %3u", &response->status) != 1)
+    if (strncmp(response->bytes, "HTTP/1.1 ", 9) != 0)
         return error_set(error, ERROR_INVALID, "not an HTTP/1.1 response");
+    response->status = (unsigned) strtoul(response->bytes + 9, NULL, 10);
     const char *encoding = find_field(response->bytes, "transfer-encoding");
     const char *length = find_field(response->bytes, "content-length");
     response->is_chunked = encoding && strncasecmp(encoding, "chunked", 7) == 0;

@@ -3,7 +3,7 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 
-#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PROC_BYTES 65536u
@@ -19,12 +19,14 @@ static bool read_proc(pid_t process, const char *name, struct error *error, char
 /* Fields 14 and 15 of proc(5)'s stat, counted from behind the name, which may hold anything. */
 static bool read_cpu(const char *stat, uint64_t *cpu_us)
 {
-    uint64_t user, system;
-    const char *after_name = strrchr(stat, ')');
-    if (!after_name ||
-        sscanf(after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64, &user,
-               &system) != 2)
+    const char *field = strrchr(stat, ')');
+    for (int skipped = 2; field && skipped < 14; skipped++)
+        field = strchr(field + 1, ' ');
+    if (!field)
         return false;
+    char *next;
+    uint64_t user = strtoull(field, &next, 10);
+    uint64_t system = strtoull(next, NULL, 10);
     *cpu_us = (user + system) * 1000000u / (uint64_t) sysconf(_SC_CLK_TCK);
     return true;
 }
@@ -32,7 +34,10 @@ static bool read_cpu(const char *stat, uint64_t *cpu_us)
 static bool read_kib(const char *status, const char *name, uint64_t *kib)
 {
     const char *line = strstr(status, name);
-    return line && sscanf(line + strlen(name), "%" SCNu64, kib) == 1;
+    if (!line)
+        return false;
+    *kib = strtoull(line + strlen(name), NULL, 10);
+    return true;
 }
 
 bool process_usage_read(pid_t process, struct error *error, struct process_usage *usage)

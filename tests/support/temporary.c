@@ -1,13 +1,13 @@
 #include "tests/support/temporary.h"
 
-#include <dirent.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -19,13 +19,20 @@ void temporary_make(struct temporary *directory)
 
 void temporary_remove(struct temporary *directory)
 {
-    DIR *entries = opendir(directory->path);
-    assert_non_null(entries);
-    for (struct dirent *entry = readdir(entries); entry; entry = readdir(entries))
-        if (entry->d_name[0] != '.')
-            assert_int_equal(unlinkat(dirfd(entries), entry->d_name, 0), 0);
-    closedir(entries);
-    assert_int_equal(rmdir(directory->path), 0);
+    assert_int_equal(temporary_remove_tree(directory->path), 0);
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void) status;
+    (void) type;
+    (void) place;
+    return remove(path);
+}
+
+int temporary_remove_tree(const char *path)
+{
+    return nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 const char *temporary_name(const struct temporary *directory, const char *name,

@@ -11,8 +11,11 @@ struct temporary {
 
 void temporary_make(struct temporary *directory);
 
-/* Removes it with its files (no folders in it). */
+/* Removes it with all that is in it. */
 void temporary_remove(struct temporary *directory);
+
+/* Removes the folder at `path` with all that is in it; 0, or -1 with errno. */
+int temporary_remove_tree(const char *path);
 
 /* Writes `path`/`name` anew, through a rename, so that its inode changes. */
 void temporary_write(const struct temporary *directory, const char *name, const char *text);

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -98,12 +100,20 @@ bool cluster_eventually(bool (*is_true)(void *context), void *context)
     return false;
 }
 
-void cluster_script(const char *command)
+void cluster_script(const char *script, const char *option)
 {
     const char *scripts = getenv("CLUSTER_SCRIPTS");
-    char line[4096];
+    char path[4096];
     if (!scripts)
         fail_msg("CLUSTER_SCRIPTS is not set: run this by tests/integration/run");
-    snprintf(line, sizeof line, "'%s'/%s >&2", scripts, command);
-    assert_int_equal(system(line), 0);
+    snprintf(path, sizeof path, "%s/%s", scripts, script);
+    pid_t process = fork();
+    if (process == 0) {
+        dup2(STDERR_FILENO, STDOUT_FILENO);
+        execl(path, script, option, (char *) NULL);
+        _exit(127);
+    }
+    int status;
+    assert_true(process > 0 && waitpid(process, &status, 0) == process);
+    assert_int_equal(status, 0);
 }

@@ -26,5 +26,6 @@ void cluster_config_map_make(struct kubernetes_client *client, const char *names
 /* Waits until `is_true(context)` holds, at most 60 seconds; false when it never did. */
 bool cluster_eventually(bool (*is_true)(void *context), void *context);
 
-/* Runs one of the scripts that act on the cluster ("stop-apiserver --kill"). */
-void cluster_script(const char *command);
+/* Runs one of the scripts that act on the cluster ("stop-apiserver"); its only option ("--kill") may be NULL.
+ */
+void cluster_script(const char *script, const char *option);

@@ -33,8 +33,8 @@ static void a_crash_of_the_api_server_is_survived(void **state)
     for (int i = 0; i < 3; i++) {
         char object[32];
         snprintf(object, sizeof object, "after%d", i);
-        cluster_script(i % 2 ? "stop-apiserver" : "stop-apiserver --kill");
-        cluster_script("start-apiserver");
+        cluster_script("stop-apiserver", i % 2 ? NULL : "--kill");
+        cluster_script("start-apiserver", NULL);
         cluster_config_map_make(client, name, object);
         assert_true(mirror_has(mirror, object));
     }
@@ -60,15 +60,15 @@ static void what_was_deleted_in_a_gap_that_nobody_remembers_is_noticed(void **st
     struct mirror *mirror = mirror_start_with(client, &maps, &options);
     assert_true(mirror_becomes(mirror, "gone=value kept=value "));
     atomic_store(&mirror->is_held, true);
-    cluster_script("stop-apiserver --kill");
-    cluster_script("start-apiserver");
+    cluster_script("stop-apiserver", "--kill");
+    cluster_script("start-apiserver", NULL);
     struct error error;
     if (!kubernetes_delete(client, &gone, NULL, NULL, &error))
         fail_msg("%s", error.message);
     cluster_config_map_make(client, name, "new");
-    cluster_script("stop-apiserver");
-    cluster_script("compact");
-    cluster_script("start-apiserver");
+    cluster_script("stop-apiserver", NULL);
+    cluster_script("compact", NULL);
+    cluster_script("start-apiserver", NULL);
     atomic_store(&mirror->is_held, false);
     assert_true(mirror_becomes(mirror, "kept=value new=value "));
     struct kubernetes_reflector_statistics statistics;
@@ -109,9 +109,9 @@ static void a_watch_from_a_version_long_forgotten_is_gone(void **state)
     };
     struct error error;
     struct kubernetes_answer answer = {0};
-    cluster_script("stop-apiserver");
-    cluster_script("compact");
-    cluster_script("start-apiserver");
+    cluster_script("stop-apiserver", NULL);
+    cluster_script("compact", NULL);
+    cluster_script("start-apiserver", NULL);
     assert_false(watch_perform(&watch, &error, &answer));
     if (error.code != ERROR_GONE)
         fail_msg("%s", error.message);
@@ -215,11 +215,11 @@ static void one_of_three_leads_through_handovers_and_an_outage(void **state)
         assert_int_not_equal(holder_of(&election), holder);
         enter(&election, holder);
     }
-    cluster_script("stop-apiserver --kill");
+    cluster_script("stop-apiserver", "--kill");
     uint64_t down_ns = clock_now_ns();
     assert_true(cluster_eventually(has_no_holder, &election));
     assert_true(clock_now_ns() - down_ns < 3000 * NANOSECONDS_PER_MILLISECOND);
-    cluster_script("start-apiserver");
+    cluster_script("start-apiserver", NULL);
     assert_true(cluster_eventually(has_holder, &election));
     for (int i = 0; i < CONTENDERS; i++)
         kubernetes_lease_free(election.leases[i]);

@@ -42,7 +42,7 @@ static char *changed_pem(void (*change)(unsigned char *der, int length), int ext
     unsigned char *der = NULL;
     int length = i2d_X509(authorities.current.certificate, &der);
     assert_true(length > 0);
-    unsigned char *copy = calloc(1, (size_t) (length + extra));
+    unsigned char *copy = calloc(1, (size_t) length + (size_t) extra);
     memcpy(copy, der, (size_t) length);
     if (change)
         change(copy, length);

@@ -1,6 +1,7 @@
 #include "kubernetes/configuration.h"
 
 #include "kubernetes/kubeconfig_files.h"
+#include "tests/support/temporary.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,9 +50,7 @@ static int make_directory(void **state)
 static int remove_directory(void **state)
 {
     (void) state;
-    char command[300];
-    snprintf(command, sizeof command, "rm -r '%s'", directory);
-    return system(command);
+    return temporary_remove_tree(directory);
 }
 
 /* A kubeconfig with one context; the arguments are YAML in flow style. */

@@ -1,5 +1,6 @@
 #include "kubernetes/client.h"
 
+#include "tests/support/temporary.h"
 #include "tests/unit/kubernetes/client_fixture.h"
 
 #include <setjmp.h>
@@ -19,9 +20,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    char command[300];
-    snprintf(command, sizeof command, "rm -r '%s'", directory);
-    return system(command) + client_fixture_teardown(state);
+    return temporary_remove_tree(directory) + client_fixture_teardown(state);
 }
 
 /* Puts a new file in place of the old, as a mounted Secret does. */

@@ -255,7 +255,7 @@ static bool serve_many(void *context, const struct fault_request *request,
         fault_wait(connection, 60000);
         return false;
     }
-    unsigned first = (unsigned) atoi(token), last = first + (unsigned) atoi(limit);
+    unsigned first = (unsigned) strtoul(token, NULL, 10), last = first + (unsigned) strtoul(limit, NULL, 10);
     if (last > count)
         last = count;
     struct buffer body = BUFFER_INIT(16 * 1024 * 1024);

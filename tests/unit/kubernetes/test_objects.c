@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -172,7 +173,7 @@ static bool serve_pages(void *context, const struct fault_request *request,
         collection->expirations--;
         return fault_status(connection, 410, "Expired", "The provided continue parameter is too old");
     }
-    int first = atoi(token), last = first + atoi(limit);
+    int first = (int) strtol(token, NULL, 10), last = first + (int) strtol(limit, NULL, 10);
     if (last > collection->count)
         last = collection->count;
     struct buffer body = BUFFER_INIT(1024 * 1024);

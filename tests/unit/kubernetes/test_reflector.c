@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -91,7 +92,7 @@ static void asks_for_bookmarks_an_end_and_its_selection(void **state)
     fault_query(&request, "fieldSelector", value, sizeof value);
     assert_string_equal(value, "metadata.name=x");
     fault_query(&request, "timeoutSeconds", value, sizeof value);
-    assert_in_range(atoi(value), 100, 200);
+    assert_in_range(strtol(value, NULL, 10), 100, 200);
     close_scene(scene);
 }
 
