@@ -190,7 +190,8 @@ def api_events(fields, pod, patch, anchor, time):
         "objectRef": {"resource": "pods", "namespace": fields["namespace"], "name": fields["pod"],
                       "apiVersion": "v1"},
         "responseStatus": {"metadata": {}, "code": 403 if denied else 201}, "requestObject": pod,
-        "requestReceivedTimestamp": time.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "annotations": annotations,
+        "requestReceivedTimestamp": time.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "stageTimestamp": time.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "annotations": annotations,
     }
 
 

@@ -5,5 +5,6 @@
 
 #include "webhook/commands/command.h"
 
+extern const struct command command_audit_match;
 extern const struct command command_audit_replay;
 extern const struct command command_audit_show;

@@ -1,0 +1,72 @@
+/* Joins our records with the API server's audit log, which somebody else writes: what is in one must be in
+ * the other. Records are found by the anchor that the API server wrote down with each decision, sequence
+ * number and hash of the record.
+ *
+ * Not for: the chain inside a log (`audit verify`).
+ */
+#pragma once
+
+#include "common/buffer.h"
+#include "webhook/audit/api_event.h"
+#include "webhook/audit/key_index.h"
+
+/* Most records and most bytes of their names and hashes, all directories together. */
+#define MATCH_RECORDS 50000000u
+#define MATCH_NAMES_BYTES (4096u * 1024u * 1024u - 1)
+/* Clocks of the API server and of the webhook differ by less. */
+#define MATCH_CLOCK_SKEW_S 5
+
+enum match_kind {
+    MATCH_UNSEEN_POD,      /* a labelled pod was admitted, and the webhook was not asked or not heard */
+    MATCH_UNRECORDED,      /* the webhook decided, and its answer named no record */
+    MATCH_MISSING_RECORD,  /* the API server saw a record that is not in our logs: altered or removed */
+    MATCH_DIFFERENT_PATCH, /* the API server applied another patch than the record has */
+    MATCH_UNKNOWN_RECORD,  /* a record that the API server never saw: forged, or answered to nobody */
+    MATCH_KINDS,
+};
+
+/* A stable word for each: "unseen-pod", ... Never NULL. */
+const char *match_kind_name(enum match_kind kind);
+
+/* One finding. Strings are valid during the call that tells of it; "" for what it does not have. */
+struct match_finding {
+    enum match_kind kind;
+    const char *time;
+    const char *namespace_name;
+    const char *pod;
+    const char *user;
+    const char *audit_id; /* of the API server's event */
+    const char *record;   /* "<sequence>:<hash>" */
+    const char *directory;
+};
+
+struct match_counts {
+    size_t records;        /* decisions in our logs */
+    size_t events;         /* pods that the API server was asked to create */
+    size_t matched;        /* records with their event */
+    size_t unlabelled;     /* events about pods that are no sandboxes */
+    size_t without_object; /* events at level Metadata that name no record: labels not known */
+    size_t unanswered;     /* records of errors, or whose answer did not reach the API server */
+    size_t reinvoked;      /* records of second calls for one pod, which have no anchor */
+    size_t outside;        /* records and events from times that the other log does not cover */
+    size_t findings[MATCH_KINDS];
+};
+
+struct match;
+
+/* `webhook` is the name of our mutating webhook; it and what `tell` is given outlive the match. `tell`
+ * returns false to end it. The caller owns `*match`. */
+bool match_new(const char *webhook,
+               bool (*tell)(void *context, const struct match_finding *finding, struct error *error),
+               void *context, struct error *error, struct match **match) _warn_unused_result_;
+
+/* First all directories of records, then all files of the API server; in any order among themselves. Errors
+ * name the file. Paths outlive the match. */
+bool match_add_records(struct match *match, const char *directory, struct error *error) _warn_unused_result_;
+bool match_add_events(struct match *match, const char *file, struct error *error) _warn_unused_result_;
+
+/* Tells of the records that no event named, and counts. */
+bool match_finish(struct match *match, struct error *error, struct match_counts *counts) _warn_unused_result_;
+
+/* Accepts NULL. */
+void match_free(struct match *match);

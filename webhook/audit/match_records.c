@@ -1,0 +1,132 @@
+#include "webhook/audit/match_records.h"
+
+#include "common/base64.h"
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "common/json_canonical.h"
+#include "webhook/audit/log_scan.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define PATCH_BYTES (32u * 1024 * 1024)
+/* 20 digits, a colon and a hash. */
+#define ANCHOR_BYTES (21 + DIGEST_SHA256_HEX_BYTES)
+
+int64_t match_parse_time(const char *text)
+{
+    struct tm moment = {0};
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &moment);
+    if (!rest)
+        return -1;
+    int64_t fraction = 0, unit = 1000000;
+    if (*rest == '.')
+        for (rest++; isdigit((unsigned char) *rest); rest++)
+            fraction += (unit /= 10) * (*rest - '0');
+    return strcmp(rest, "Z") == 0 ? (int64_t) timegm(&moment) * 1000000 + fraction : -1;
+}
+
+bool match_digest_patch(const cJSON *patch, struct error *error, char digest[static DIGEST_SHA256_HEX_BYTES])
+{
+    *digest = '\0';
+    if (!patch || !patch->child)
+        return true;
+    _cleanup_(buffer_done) struct buffer canonical = BUFFER_INIT(PATCH_BYTES);
+    return json_append_canonical(patch, error, &canonical) &&
+           digest_sha256_hex(canonical.data, canonical.length, error, digest);
+}
+
+static bool digest_recorded_patch(const char *base64, struct error *error,
+                                  char digest[static DIGEST_SHA256_HEX_BYTES])
+{
+    const struct json_limits limits = {.bytes = PATCH_BYTES, .depth = JSON_DEPTH_MAXIMUM};
+    _cleanup_(buffer_done) struct buffer text = BUFFER_INIT(PATCH_BYTES);
+    _cleanup_(cJSON_Deletep) cJSON *patch = NULL;
+    *digest = '\0';
+    return !*base64 || (base64_decode(base64, strlen(base64), error, &text) &&
+                        json_parse(text.data, text.length, &limits, error, &patch) &&
+                        match_digest_patch(patch, error, digest));
+}
+
+static bool make_room(struct match_records *records, struct error *error)
+{
+    if (records->anchors.count < records->reserved)
+        return true;
+    if (records->reserved >= MATCH_RECORDS)
+        return error_set(error, ERROR_TOO_LARGE, "more than %u records", MATCH_RECORDS);
+    size_t reserved = records->reserved ? records->reserved * 2 : 1024;
+    struct match_record *items = realloc(records->items, reserved * sizeof *items);
+    if (!items)
+        return error_set_no_memory(error);
+    records->items = items;
+    records->reserved = reserved;
+    return true;
+}
+
+static bool read_record(struct match_records *records, const struct audit_visit *visit, struct error *error,
+                        struct match_record *record)
+{
+    const struct audit_decision *decision = &visit->decision;
+    *record = (struct match_record){
+        .time_us = match_parse_time(visit->record.time),
+        .directory = records->directory_count - 1,
+        .is_error = strcmp(decision->decision, "error") == 0,
+    };
+    struct error broken;
+    /* A patch that cannot be read is none that the API server could have applied: it matches nothing. */
+    if (!digest_recorded_patch(decision->patch, &broken, record->patch_sha256)) {
+        if (broken.code == ERROR_NO_MEMORY)
+            return error_set_no_memory(error);
+        snprintf(record->patch_sha256, sizeof record->patch_sha256, "unreadable");
+    }
+    return key_index_add(&records->names, decision->namespace_name, error, &record->namespace_name) &&
+           key_index_add(&records->names, audit_decision_pod_name(decision), error, &record->pod) &&
+           key_index_add(&records->names, decision->user, error, &record->user);
+}
+
+static bool visit(void *context, struct audit_visit *visit, struct error *error)
+{
+    struct match_records *records = context;
+    struct match_directory *directory = &records->directories[records->directory_count - 1];
+    char hash[DIGEST_SHA256_HEX_BYTES], anchor[ANCHOR_BYTES];
+    struct match_record record;
+    size_t number, known = records->anchors.count;
+    if (directory->first_time_us < 0) {
+        directory->first_time_us = match_parse_time(visit->record.time);
+        directory->is_whole = visit->record.sequence == 1;
+    }
+    if (!visit->is_decision)
+        return true;
+    if (!make_room(records, error) || !read_record(records, visit, error, &record) ||
+        !digest_sha256_hex(visit->line->text, visit->line->length, error, hash))
+        return false;
+    snprintf(anchor, sizeof anchor, "%lld:%s", (long long) visit->record.sequence, hash);
+    if (!key_index_add(&records->anchors, anchor, error, &number))
+        return false;
+    if (records->anchors.count > known)
+        records->items[number] = record;
+    return true;
+}
+
+bool match_records_add(struct match_records *records, const char *path, struct error *error)
+{
+    struct match_directory *directories =
+        realloc(records->directories, (records->directory_count + 1) * sizeof *directories);
+    if (!directories)
+        return error_set_no_memory(error);
+    records->directories = directories;
+    directories[records->directory_count++] = (struct match_directory){.path = path, .first_time_us = -1};
+    const struct audit_visitor visitor = {.visit = visit, .context = records};
+    return audit_log_scan(path, &visitor, error);
+}
+
+void match_records_done(struct match_records *records)
+{
+    key_index_done(&records->anchors);
+    key_index_done(&records->names);
+    free(records->items);
+    free(records->directories);
+    *records = (struct match_records){0};
+}
