@@ -21,6 +21,9 @@ import time
 import urllib.error
 import urllib.request
 
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
 import webhook_server
 from webhook_server import NAMESPACE, SERVICE_NAME, wait_for
 
@@ -29,6 +32,12 @@ CONFIGURATIONS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurati
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 READINESS_PERIOD_S = 0.3
 START_LIMIT_S = 60
+# How long anything may take before the test gives up; what is waited for happens within seconds.
+WAIT_LIMIT_S = 120
+# Without a request for so long, while others get dozens, nobody uses a replica any more.
+IDLE_S = 0.5
+# A replica that is told to end goes on until it is told so again.
+DRAIN_FLAG = "--drain-delay=1h"
 SLICES = f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices"
 SLICE = "replicas"
 
@@ -118,8 +127,9 @@ class Replica:
                             "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
         self.log.write_text("")
         with open(self.log, "ab") as log:
+            # A test that is killed takes its replicas along: the next would meet them.
             self.process = subprocess.Popen(
-                [webhook_server.injector.programs() / "openshell-injector", "serve",
+                ["setpriv", "--pdeathsig=KILL", webhook_server.injector.programs() / "openshell-injector", "serve",
                  f"--listen={self.address}:{PORT}", "--metrics-listen=127.0.0.1:0",
                  f"--kubeconfig={self.kubeconfig}", *self.flags],
                 env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -129,6 +139,11 @@ class Replica:
         if self.process.poll() is not None:
             raise AssertionError(f"the replica ended: {self.log.read_text()}")
         return next((record["metrics_port"] for record in self.records("serving")), None)
+
+    def has_failed(self):
+        """Whether it ended though nobody ended it."""
+        process = self.process
+        return process is not None and process.poll() is not None
 
     def records(self, message):
         lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
@@ -159,13 +174,22 @@ class Replica:
     def rotations(self, certificate="serving"):
         return self.metric(f'openshell_injector_certificate_rotations_total{{certificate="{certificate}"}}')
 
+    def served_issuer(self):
+        """The common name of the authority that signed what it serves."""
+        # Only who it is is asked here; the load verifies.
+        context = ssl._create_unverified_context()  # pylint: disable=protected-access
+        with socket.create_connection((self.address, PORT), timeout=10) as plain, context.wrap_socket(plain) as secure:
+            certificate = x509.load_der_x509_certificate(secure.getpeercert(binary_form=True))
+        return certificate.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
+
     def end(self, how=signal.SIGTERM):
+        """Its exit status, as subprocess has it."""
         if self.process is None:
-            return
+            return None
         os.kill(self.process.pid, signal.SIGCONT)
         process, self.process = self.process, None
         process.send_signal(how)
-        process.wait(timeout=60)
+        return process.wait(timeout=WAIT_LIMIT_S)
 
 
 class Replicas:
@@ -176,6 +200,7 @@ class Replicas:
         self.api = ApiServer(cluster)
         self.items = replicas
         self.withheld = set()
+        self.failed = []
         self.published = None
         self.is_ending = False
         self.thread = threading.Thread(target=self._keep_readiness)
@@ -183,10 +208,18 @@ class Replicas:
 
     def _keep_readiness(self):
         while not self.is_ending:
+            self._note_failed()
             ready = {replica.address for replica in self.items if replica not in self.withheld and replica.is_ready()}
             if ready != self.published:
                 self._publish(ready)
             time.sleep(READINESS_PERIOD_S)
+
+    def _note_failed(self):
+        for replica in self.items:
+            if replica.has_failed() and replica not in self.failed:
+                self.failed.append(replica)
+                print(f"replica {replica.address} ended with {replica.process.returncode}:\n{replica.log.read_text()}",
+                      flush=True)
 
     def _publish(self, ready):
         piece = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
@@ -205,26 +238,36 @@ class Replicas:
         _, answer = self.api.request("GET", f"{SLICES}/{SLICE}")
         return {endpoint["addresses"][0] for endpoint in answer.get("endpoints") or []}
 
-    def take_out(self, replica):
-        """Out of the Service, and waits until nobody sends requests there: what a readiness probe, or the end of a
-        pod, does before."""
-        self.withheld.add(replica)
-        wait_for(lambda: replica.address not in self.endpoints(), 30, "the replica leaves the Service")
-        self._wait_until_idle(replica)
+    def drain(self, replica):
+        """Tells it to end, and waits until it has left the Service and nobody sends requests there any more: while it
+        leaves, each of its answers closes the connection. It goes on running, see DRAIN_FLAG."""
+        replica.process.send_signal(signal.SIGTERM)
+        self._wait_until_left(replica)
 
-    @staticmethod
-    def _wait_until_idle(replica):
-        """API servers go on using connections that they hold: until the replica itself closes them, or they have had
-        no request for a second."""
-        def count():
+    def end_orderly(self, replica):
+        self.drain(replica)
+        status = replica.end()
+        assert status == 0, f"ended with {status}: {replica.log.read_text()}"
+
+    def withhold(self, replica, renew_connections):
+        """Takes it out of the Service though it is well. API servers go on using connections that they hold; they make
+        new ones when the bundle is one that they have not seen, which is what `renew_connections` is to bring about."""
+        self.withheld.add(replica)
+        wait_for(lambda: replica.address not in self.endpoints(), WAIT_LIMIT_S, "the replica leaves the Service")
+        renew_connections()
+        self._wait_until_left(replica)
+
+    def _wait_until_left(self, replica):
+        def requests():
             return sum(float(line.rpartition(" ")[2]) for line in (replica.get("/metrics") or "").splitlines()
                        if line.startswith("openshell_injector_requests_total"))
-        last, since = count(), time.monotonic()
-        while time.monotonic() - since < 1.0:
-            time.sleep(0.2)
-            now = count()
-            if now != last:
-                last, since = now, time.monotonic()
+
+        def is_left_alone():
+            before = requests()
+            time.sleep(IDLE_S)
+            return requests() == before
+        wait_for(lambda: replica.address not in self.endpoints(), WAIT_LIMIT_S, "the replica leaves the Service")
+        wait_for(is_left_alone, WAIT_LIMIT_S, "nobody sends requests to the replica that has left the Service")
 
     def put_back(self, replica):
         self.withheld.discard(replica)
@@ -237,7 +280,7 @@ class Replicas:
     def holder(self):
         """The replica that holds the Lease."""
         return wait_for(lambda: next((replica for replica in self.items if replica.process and replica.holds_lease()),
-                                     None), 60, "somebody holds the Lease")
+                                     None), WAIT_LIMIT_S, "somebody holds the Lease")
 
     def end(self):
         self.is_ending = True
@@ -305,6 +348,19 @@ class Load:
             future.result()
         self.pool.shutdown()
         return self.failures
+
+
+def verifications(address, bundle):
+    """The handshake with a replica by two implementations that neither it nor the API server uses, with the PEM file
+    `bundle` as all that they trust: results by name."""
+    commands = {
+        "openssl": ["openssl", "s_client", "-connect", f"{address}:{PORT}", "-servername", SERVICE_NAME,
+                    "-verify_hostname", SERVICE_NAME, "-CAfile", bundle, "-verify_return_error", "-x509_strict"],
+        "gnutls": ["gnutls-cli", f"--port={PORT}", f"--x509cafile={bundle}", f"--sni-hostname={SERVICE_NAME}",
+                   f"--verify-hostname={SERVICE_NAME}", address],
+    }
+    return {name: subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                                 check=False) for name, command in commands.items()}
 
 
 def install(cluster, folder):

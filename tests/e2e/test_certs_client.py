@@ -3,11 +3,9 @@
 admission-kubeconfig` writes, and goes on doing so while that certificate is renewed. Needs root, for the address.
 """
 
-import os
 import pathlib
 import shutil
 import ssl
-import subprocess
 import tempfile
 import unittest
 import urllib.error
@@ -16,16 +14,9 @@ import urllib.request
 import webhook_server
 from certificate_replicas import PORT, Replica, Replicas, install
 from kubernetes_cluster import Cluster
+from own_addresses import OwnAddresses
 from webhook_server import NAMESPACE, wait_for, wait_until_called
 from webhook_test_case import WebhookTestCase, sandbox_pod
-
-# Reserved for documentation, so nobody's.
-ADDRESS = "192.0.2.41"
-INTERFACE = f"client{os.getpid() % 10000}"
-
-
-def ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
 
 class ClientCertificateTest(WebhookTestCase):
@@ -35,17 +26,14 @@ class ClientCertificateTest(WebhookTestCase):
         cls.addClassCleanup(shutil.rmtree, cls.directory)
         cls.admission = cls.directory / "admission"
         cls.make_client_certificate()
-        # A bridge with nothing attached: not every kernel has dummy interfaces.
-        ip("link", "add", INTERFACE, "type", "bridge")
-        cls.addClassCleanup(ip, "link", "delete", INTERFACE)
-        ip("link", "set", INTERFACE, "up")
-        ip("address", "add", f"{ADDRESS}/32", "dev", INTERFACE)
+        addresses = OwnAddresses(1)
+        cls.addClassCleanup(addresses.release)
         cls.cluster = Cluster(cls.directory / "cluster")
         cls.addClassCleanup(cls.cluster.run, "down")
         cls.flag = f"--admission-control-config-file={cls.admission / 'admission-configuration.yaml'}"
         cls.cluster.succeed("up", "--", cls.flag)
         kubeconfig = install(cls.cluster, cls.directory)
-        cls.replica = Replica(cls.directory, kubeconfig, ADDRESS,
+        cls.replica = Replica(cls.directory, kubeconfig, addresses.items[0],
                               ["--sandbox-uid=1000", f"--namespace={NAMESPACE}", "--drain-delay=0s",
                                f"--client-ca={cls.admission / 'client-ca.crt'}", "--client-name=kube-apiserver"])
         cls.replicas = Replicas(cls.cluster, [cls.replica])
@@ -60,7 +48,7 @@ class ClientCertificateTest(WebhookTestCase):
 
     def test_api_server_is_answered_and_nobody_else(self):
         wait_until_called(self.cluster, sandbox_pod("known"))
-        request = urllib.request.Request(f"https://{ADDRESS}:{PORT}/mutate", data=b"{}",
+        request = urllib.request.Request(f"https://{self.replica.address}:{PORT}/mutate", data=b"{}",
                                          headers={"Content-Type": "application/json"})
         # Who the server is does not matter here: it is to refuse us.
         context = ssl._create_unverified_context()  # pylint: disable=protected-access

@@ -8,45 +8,35 @@ do. Needs root, for the addresses.
 
 import concurrent.futures
 import json
-import os
 import signal
-import subprocess
 import unittest
 
 import webhook_server
+from own_addresses import OwnAddresses
 from webhook_server import WebhookServer
 from webhook_test_case import WebhookTestCase, sandbox_pod
 
-# Reserved for documentation, so nobody's.
-ADDRESSES = ("198.51.100.21", "198.51.100.22")
-INTERFACE = f"webhook{os.getpid() % 10000}"
+REPLICAS = 2
 PORT = 8443
 FLAGS = ["--sandbox-uid=1000", "--drain-delay=2s"]
 PODS_PER_CLIENT = 100
 CLIENTS = 4
 
 
-def ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)
-
-
 class ServiceTest(WebhookTestCase):
     @classmethod
     def setUpClass(cls):
+        addresses = OwnAddresses(REPLICAS)
+        cls.addClassCleanup(addresses.release)
+        cls.addresses = addresses.items
         cls.set_up_cluster()
-        # A bridge with nothing attached: not every kernel has dummy interfaces.
-        ip("link", "add", INTERFACE, "type", "bridge")
-        cls.addClassCleanup(ip, "link", "delete", INTERFACE)
-        ip("link", "set", INTERFACE, "up")
-        for address in ADDRESSES:
-            ip("address", "add", f"{address}/32", "dev", INTERFACE)
         webhook_server.make_certificate(cls.directory)
         webhook_server.register(cls.cluster, cls.directory)
-        cls.replicas = [WebhookServer(cls.directory, address, PORT) for address in ADDRESSES]
+        cls.replicas = [WebhookServer(cls.directory, address, PORT) for address in cls.addresses]
         for replica in cls.replicas:
             cls.addClassCleanup(replica.kill)
             replica.start(*FLAGS)
-        cls.set_ready(*ADDRESSES)
+        cls.set_ready(*cls.addresses)
         webhook_server.wait_until_called(cls.cluster, sandbox_pod("probe"))
 
     @classmethod
@@ -65,7 +55,7 @@ class ServiceTest(WebhookTestCase):
             "addressType": "IPv4",
             "ports": [{"name": "webhook", "port": PORT, "protocol": "TCP"}],
             "endpoints": [{"addresses": [address], "conditions": {"ready": address in addresses}}
-                          for address in ADDRESSES],
+                          for address in cls.addresses],
         }))
         cls.cluster.kubectl("apply", "-f", manifest)
 
@@ -87,14 +77,14 @@ class ServiceTest(WebhookTestCase):
                 webhook_server.wait_for(lambda: self.served() > served + PODS_PER_CLIENT, 60, "creations are under way")
                 # What happens when a pod is deleted: it is told to end, and taken out of the Service.
                 replica.process.send_signal(signal.SIGTERM)
-                self.set_ready(*(address for address in ADDRESSES if address != replica.address))
+                self.set_ready(*(address for address in self.addresses if address != replica.address))
                 for creation in creations:
                     result = creation.result()
                     self.assertEqual(result.returncode, 0, result.stderr)
                     self.assertEqual(result.stdout.count(" created (server dry run)"), PODS_PER_CLIENT)
                 replica.stop()
                 replica.start(*FLAGS)
-                self.set_ready(*ADDRESSES)
+                self.set_ready(*self.addresses)
 
     def served(self):
         return sum(replica.requests() for replica in self.replicas)
@@ -104,7 +94,7 @@ class ServiceTest(WebhookTestCase):
         for replica in self.replicas:
             replica.stop()
             self.addCleanup(replica.start, *FLAGS)
-        self.addCleanup(self.set_ready, *ADDRESSES)
+        self.addCleanup(self.set_ready, *self.addresses)
         self.set_ready()
         self.assertIn('failed calling webhook "inject.injector.openshell.ai"', self.refusal(sandbox_pod("nobody")))
 

@@ -61,10 +61,11 @@ class WebhookServer:
         """Returns when it is ready. A port that was chosen once stays."""
         assert self.process is None
         with open(self.log, "ab") as log:
+            # A test that is killed takes it along: the next would meet it.
             self.process = subprocess.Popen(
-                [injector.programs() / "openshell-injector", "serve", f"--listen={self.address}:{self.port}",
-                 "--metrics-listen=127.0.0.1:0", f"--tls-certificate={self.folder / 'certificate.pem'}",
-                 f"--tls-key={self.folder / 'key.pem'}", *flags],
+                ["setpriv", "--pdeathsig=KILL", injector.programs() / "openshell-injector", "serve",
+                 f"--listen={self.address}:{self.port}", "--metrics-listen=127.0.0.1:0",
+                 f"--tls-certificate={self.folder / 'certificate.pem'}", f"--tls-key={self.folder / 'key.pem'}", *flags],
                 env=injector.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.started = wait_for(self._serving_record, START_LIMIT_S, "the webhook listens")
         self.port = self.started["port"]
