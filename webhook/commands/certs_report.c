@@ -12,6 +12,13 @@
 #define TIME_BYTES 32
 #define DAY_S 86400.0
 
+/* "" for a member that is absent or no string. */
+static const char *text_of(const cJSON *object, const char *key)
+{
+    const cJSON *member = json_member(object, key);
+    return cJSON_IsString(member) ? member->valuestring : "";
+}
+
 /* What a certificate is, as an object with its role. NULL with the error set. */
 static cJSON *describe(X509 *certificate, const char *role, time_t now, struct error *error)
 {
@@ -109,16 +116,14 @@ static bool add_lease(cJSON *report, const struct certs_place *place, const stru
                                              .namespace_name = place->namespace_name,
                                              .name =
                                                  certs_option_or(line->options.lease, CERTS_DEFAULT_LEASE)};
-    const char *holder = "";
-    if (kubernetes_get(place->client, &target, NULL, error, &object)) {
-        const cJSON *identity = json_member(json_member(object, "spec"), "holderIdentity");
-        holder = cJSON_IsString(identity) ? identity->valuestring : "";
-    } else if (error->code != ERROR_NOT_FOUND) {
+    if (!kubernetes_get(place->client, &target, NULL, error, &object) && error->code != ERROR_NOT_FOUND)
         return false;
-    }
+    /* When it was renewed last tells a holder that is alive from one that is gone. */
+    const cJSON *spec = json_member(object, "spec");
     cJSON *lease = cJSON_AddObjectToObject(report, "lease");
     return (lease && cJSON_AddStringToObject(lease, "name", target.name) &&
-            cJSON_AddStringToObject(lease, "holder", holder)) ||
+            cJSON_AddStringToObject(lease, "holder", text_of(spec, "holderIdentity")) &&
+            cJSON_AddStringToObject(lease, "renewed", text_of(spec, "renewTime"))) ||
            error_set_no_memory(error);
 }
 
@@ -185,12 +190,6 @@ bool certs_report_make(const struct certs_place *place, const struct certs_line 
     return is_made;
 }
 
-static const char *text_of(const cJSON *object, const char *key)
-{
-    const cJSON *member = json_member(object, key);
-    return cJSON_IsString(member) ? member->valuestring : "";
-}
-
 static void append_certificates(const cJSON *list, struct buffer *output)
 {
     const cJSON *item = NULL;
@@ -214,9 +213,11 @@ void certs_report_append_table(const cJSON *report, struct buffer *output)
             buffer_append_format(output, " %s", cJSON_GetStringValue(item));
         buffer_append_string(output, "\n");
     }
-    if (lease)
-        buffer_append_format(output, "\nLease %s: %s\n", text_of(lease, "name"),
-                             *text_of(lease, "holder") ? text_of(lease, "holder") : "nobody holds it");
+    if (lease && *text_of(lease, "holder"))
+        buffer_append_format(output, "\nLease %s: %s, renewed %s\n", text_of(lease, "name"),
+                             text_of(lease, "holder"), text_of(lease, "renewed"));
+    else if (lease)
+        buffer_append_format(output, "\nLease %s: nobody holds it\n", text_of(lease, "name"));
     cJSON_ArrayForEach(item, json_member(report, "webhooks"))
     {
         const char *state = cJSON_IsTrue(json_member(item, "trusted")) ? "trusts the current authority"

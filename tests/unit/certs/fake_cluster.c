@@ -1,5 +1,7 @@
 #include "tests/unit/certs/fake_cluster.h"
 
+#include "common/base64.h"
+#include "common/buffer.h"
 #include "common/json.h"
 #include "kubernetes/resource.h"
 #include "tests/unit/kubernetes/client_fixture.h"
@@ -15,6 +17,7 @@
 #define WATCH_POLL_MS 10
 #define NAME_BYTES 256
 #define POINTER_BYTES 256
+#define BUNDLE_BYTES (64 * 1024)
 
 static const char *const collections[] = {FAKE_SECRETS, FAKE_LEASES, FAKE_MUTATING, FAKE_VALIDATING};
 
@@ -314,4 +317,36 @@ void fake_cluster_deny(struct fake_cluster *cluster, const char *method, const c
     cluster->denied_method = method;
     cluster->denied_collection = collection;
     pthread_mutex_unlock(&cluster->mutex);
+}
+
+cJSON *fake_cluster_configuration(const char *name, const char *service)
+{
+    char *text = NULL;
+    assert_true(
+        asprintf(
+            &text,
+            "{\"metadata\":{\"name\":\"%s\"},\"webhooks\":["
+            "{\"name\":\"theirs\",\"clientConfig\":{\"url\":\"https://192.0.2.1/\"}},"
+            "{\"name\":\"ours\",\"clientConfig\":{\"service\":{\"namespace\":\"ns\",\"name\":\"%s\"}}}]}",
+            name, service) > 0);
+    cJSON *configuration = cJSON_Parse(text);
+    free(text);
+    return configuration;
+}
+
+void fake_cluster_set_bundles(struct fake_cluster *cluster, const char *name, const char *pem)
+{
+    const char *const kinds[] = {FAKE_MUTATING, FAKE_VALIDATING};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        cJSON *object = fake_cluster_get(cluster, kinds[i], name);
+        cJSON *client = json_member(cJSON_GetArrayItem(json_member(object, "webhooks"), 1), "clientConfig");
+        cJSON_DeleteItemFromObject(client, "caBundle");
+        if (pem) {
+            struct buffer encoded = BUFFER_INIT(BUNDLE_BYTES);
+            base64_append(&encoded, pem, strlen(pem));
+            cJSON_AddStringToObject(client, "caBundle", buffer_string(&encoded));
+            buffer_done(&encoded);
+        }
+        fake_cluster_put(cluster, kinds[i], object);
+    }
 }

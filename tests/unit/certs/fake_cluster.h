@@ -50,3 +50,11 @@ void fake_cluster_delete(struct fake_cluster *cluster, const char *collection, c
 
 /* From now on such requests are refused; NULL for both: none any more. */
 void fake_cluster_deny(struct fake_cluster *cluster, const char *method, const char *collection);
+
+/* A webhook configuration with two webhooks: "theirs", which is somebody else's, and "ours", which calls the
+ * Service `service` in the namespace "ns" and has no caBundle. The caller's. */
+cJSON *fake_cluster_configuration(const char *name, const char *service);
+
+/* Sets the caBundle of "ours" in both configurations called `name`, as another writer would; NULL removes it.
+ */
+void fake_cluster_set_bundles(struct fake_cluster *cluster, const char *name, const char *pem);

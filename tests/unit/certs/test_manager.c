@@ -1,8 +1,6 @@
 #include "certs/manager.h"
 
 #include "certs/secret_store.h"
-#include "certs/webhook_bundles.h"
-#include "common/base64.h"
 #include "common/json.h"
 #include "kubernetes/resource.h"
 #include "tests/unit/certs/certs_fixture.h"
@@ -57,16 +55,6 @@ static void report(void *context, const struct certificate_event *event)
     pthread_mutex_unlock(&world->mutex);
 }
 
-/* A configuration with one webhook of ours, without a caBundle, and one of somebody else. */
-static cJSON *configuration(void)
-{
-    return cJSON_Parse(
-        "{\"metadata\":{\"name\":\"" WEBHOOK "\"},\"webhooks\":["
-        "{\"name\":\"theirs\",\"clientConfig\":{\"url\":\"https://192.0.2.1/\"}},"
-        "{\"name\":\"ours\",\"clientConfig\":{\"service\":{\"namespace\":\"ns\",\"name\":\"" FIXTURE_SERVICE
-        "\"}}}]}");
-}
-
 static struct world *open_world(void)
 {
     struct error error;
@@ -75,8 +63,8 @@ static struct world *open_world(void)
     pthread_mutex_init(&world->mutex, NULL);
     world->log = BUFFER_INIT(LOG_BYTES);
     world->cluster = fake_cluster_start();
-    fake_cluster_put(world->cluster, FAKE_MUTATING, configuration());
-    fake_cluster_put(world->cluster, FAKE_VALIDATING, configuration());
+    fake_cluster_put(world->cluster, FAKE_MUTATING, fake_cluster_configuration(WEBHOOK, FIXTURE_SERVICE));
+    fake_cluster_put(world->cluster, FAKE_VALIDATING, fake_cluster_configuration(WEBHOOK, FIXTURE_SERVICE));
     assert_true(certificate_names_add_service(&world->names, FIXTURE_SERVICE, "ns", "cluster.local", &error));
     return world;
 }
@@ -195,24 +183,11 @@ static cJSON *foreign_secret(struct authorities *authorities)
     return written;
 }
 
-/* Sets our caBundle in both configurations, as another writer would; NULL removes it. */
 static void set_bundles(struct world *world, X509 *certificate)
 {
-    const char *const kinds[] = {FAKE_MUTATING, FAKE_VALIDATING};
-    for (size_t i = 0; i < 2; i++) {
-        cJSON *object = fake_cluster_get(world->cluster, kinds[i], WEBHOOK);
-        cJSON *client = json_member(cJSON_GetArrayItem(json_member(object, "webhooks"), 1), "clientConfig");
-        cJSON_DeleteItemFromObject(client, "caBundle");
-        if (certificate) {
-            char *pem = certs_fixture_pem(certificate);
-            struct buffer encoded = BUFFER_INIT(64 * 1024);
-            base64_append(&encoded, pem, strlen(pem));
-            cJSON_AddStringToObject(client, "caBundle", buffer_string(&encoded));
-            buffer_done(&encoded);
-            free(pem);
-        }
-        fake_cluster_put(world->cluster, kinds[i], object);
-    }
+    char *pem = certificate ? certs_fixture_pem(certificate) : NULL;
+    fake_cluster_set_bundles(world->cluster, WEBHOOK, pem);
+    free(pem);
 }
 
 /* Somebody who renews the Lease holds it: nobody else sets bundles. */
