@@ -1,9 +1,8 @@
 #include "driver/sandboxes/driver_config.h"
 
 #include "common/names.h"
+#include "common/syntax.h"
 #include "driver/sandboxes/mount_path.h"
-#include "driver/sandboxes/names.h"
-#include "driver/sandboxes/quantity.h"
 
 #include <string.h>
 
@@ -66,7 +65,7 @@ static bool check_name(const cJSON *object, const struct json_path *path, const 
     const char *name;
     if (!json_read_string(object, path, key, error, &name))
         return false;
-    if (name && !name_is_subdomain(name))
+    if (name && !syntax_is_dns_subdomain(name))
         return json_set_invalid(error, JSON_MEMBER(path, key), "must be a DNS subdomain");
     return true;
 }
@@ -81,7 +80,7 @@ static bool check_node_selector(const cJSON *pod, const struct json_path *path, 
     const cJSON *member;
     cJSON_ArrayForEach(member, selector)
     {
-        if (!name_is_label_key(member->string) || !name_is_label_value(member->valuestring))
+        if (!syntax_is_qualified_name(member->string) || !syntax_is_label_value(member->valuestring))
             return json_set_invalid(error, JSON_MEMBER(selector_path, member->string),
                                     "must be a label's key with a label's value");
     }
@@ -124,7 +123,7 @@ static bool check_claim(const cJSON *volume, const struct json_path *path, struc
         !json_require_string(claim, claim_path, "claim_name", error, &name) ||
         !json_read_boolean(claim, claim_path, "read_only", true, error, &ignored))
         return false;
-    if (!name_is_subdomain(name))
+    if (!syntax_is_dns_subdomain(name))
         return json_set_invalid(error, JSON_MEMBER(claim_path, "claim_name"),
                                 "must be a DNS subdomain of at most 253 characters");
     return true;
@@ -152,7 +151,7 @@ static bool check_volume(const cJSON *volumes, const cJSON *volume, const struct
     if (!check_keys(volume, path, keys, error) || !json_require_string(volume, path, "name", error, &name))
         return false;
     const struct json_path *name_path = JSON_MEMBER(path, "name");
-    if (!name_is_label(name))
+    if (!syntax_is_dns_label(name))
         return json_set_invalid(error, name_path, "must be a DNS label");
     for (size_t index = 0; index < sizeof reserved_volumes / sizeof *reserved_volumes; index++) {
         if (strcmp(name, reserved_volumes[index]) == 0)
@@ -227,7 +226,7 @@ static bool check_resources(const cJSON *agent, const struct json_path *path, st
         const cJSON *member;
         cJSON_ArrayForEach(member, list)
         {
-            if (!quantity_is_valid(member->valuestring))
+            if (!syntax_is_quantity(member->valuestring))
                 return json_set_invalid(error, JSON_MEMBER(list_path, member->string),
                                         "must be a quantity such as 500m or 4Gi");
         }

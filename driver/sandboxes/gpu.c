@@ -2,8 +2,9 @@
 
 #include "common/cleanup.h"
 #include "common/json.h"
-#include "driver/sandboxes/quantity.h"
 #include "kubernetes/objects.h"
+
+#include <string.h>
 
 static bool look_at_node(void *context, cJSON **node, struct error *error)
 {
@@ -11,7 +12,7 @@ static bool look_at_node(void *context, cJSON **node, struct error *error)
     const cJSON *allocatable = json_member(json_member(*node, "status"), "allocatable");
     const cJSON *gpus = json_member(allocatable, "nvidia.com/gpu");
     (void) error;
-    if (cJSON_IsString(gpus) && quantity_is_positive(gpus->valuestring))
+    if (cJSON_IsString(gpus) && strcmp(gpus->valuestring, "0") != 0)
         *has_gpu = true;
     return true;
 }

@@ -1,36 +1,22 @@
-/* Which names are valid, and what the things of a sandbox are called.
+/* What the things of a sandbox are called.
  *
- * Not for: whether a thing of that name exists.
+ * Not for: whether a thing of that name exists; Kubernetes' own names (common/syntax.h).
  */
 #pragma once
 
-#include "common/error.h"
+#include "common/syntax.h"
 #include "driver/sandboxes/configuration.h"
 
 #include <stdbool.h>
 
 /* With the terminating NUL: the longest sandbox and workspace name, DNS label, DNS subdomain. */
 #define SANDBOX_NAME_BYTES 20
-#define SANDBOX_ID_BYTES 64
-#define LABEL_BYTES 64
-#define SUBDOMAIN_BYTES 254
-
-/* `[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?`: a sandbox id, a DNS-1123 label. */
-bool name_is_label(const char *name);
-
-/* DNS-1123 subdomain: labels separated by dots, at most 253 characters in all. */
-bool name_is_subdomain(const char *name);
+#define SANDBOX_ID_BYTES LABEL_BYTES /* an id is a DNS label */
+#define LABEL_BYTES (SYNTAX_LABEL_BYTES + 1)
+#define SUBDOMAIN_BYTES (SYNTAX_SUBDOMAIN_BYTES + 1)
 
 /* A sandbox's or workspace's name (contract F.5): a label of at most 19 characters without "--". */
 bool name_is_sandbox(const char *name);
-
-/* Kubernetes' label values (at most 63 of letters, digits, `-_.`, or empty), and the keys of labels and
- * annotations (`[subdomain/]name`). */
-bool name_is_label_value(const char *value);
-bool name_is_label_key(const char *key);
-
-/* `[A-Za-z_][A-Za-z0-9_]*`. */
-bool name_is_environment_variable(const char *name);
 
 /* The names below are written into buffers of these sizes, which fit whatever passed the checks above. */
 

@@ -4,33 +4,12 @@
 #include "driver/sandboxes/monotonic.h"
 #include "driver/sandboxes/pod_state.h"
 #include "driver/sandboxes/record.h"
-#include "driver/sandboxes/registry_table.h"
+#include "driver/sandboxes/registry_private.h"
 #include "driver/sandboxes/report.h"
 #include "kubernetes/resource.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Objects that are remembered as gone, so that what we wrote ourselves cannot bring them back when the watch
- * was faster to say so. */
-#define REMOVED_UIDS 256
-
-struct registry {
-    const struct driver_configuration *configuration;
-    struct registry_listener listener;
-    pthread_mutex_t mutex; /* for all that follows */
-    pthread_cond_t changed;
-    struct registry_table table;
-    struct journal journal;
-    unsigned generation[2];
-    bool is_listed[2];
-    bool are_waits_cancelled;
-    size_t visible;
-    char removed[REMOVED_UIDS][UID_BYTES]; /* a ring */
-    size_t removals;
-};
 
 bool registry_new(const struct driver_configuration *configuration, struct error *error,
                   struct registry **registry)
@@ -67,19 +46,38 @@ void registry_set_listener(struct registry *registry, const struct registry_list
     registry->listener = *listener;
 }
 
-static void lock(struct registry *registry)
+void registry_lock(struct registry *registry)
 {
     pthread_mutex_lock(&registry->mutex);
 }
 
-/* Unlocks, wakes waiters, and tells the listener when the journal has grown past `sequence`. */
-static void unlock_and_tell(struct registry *registry, uint64_t sequence)
+void registry_unlock(struct registry *registry)
+{
+    pthread_mutex_unlock(&registry->mutex);
+}
+
+void registry_unlock_and_tell(struct registry *registry, uint64_t sequence)
 {
     bool has_grown = registry->journal.next != sequence;
     pthread_cond_broadcast(&registry->changed);
-    pthread_mutex_unlock(&registry->mutex);
+    registry_unlock(registry);
     if (has_grown && registry->listener.changed)
         registry->listener.changed(registry->listener.context);
+}
+
+bool registry_has_both_lists(const struct registry *registry)
+{
+    return registry->is_listed[REGISTRY_RECORD] && registry->is_listed[REGISTRY_POD];
+}
+
+bool registry_entry_has(const struct registry_entry *entry, enum registry_part part)
+{
+    return part == REGISTRY_RECORD ? entry->state.record.exists : entry->state.pod.exists;
+}
+
+const char *registry_entry_uid(const struct registry_entry *entry, enum registry_part part)
+{
+    return part == REGISTRY_RECORD ? entry->state.record.uid : entry->state.pod.uid;
 }
 
 /* The gateway hears of sandboxes whose create has ended. */
@@ -112,16 +110,6 @@ static uint64_t version_of(const struct registry_entry *entry, enum registry_par
     return part == REGISTRY_RECORD ? entry->state.record.version : entry->state.pod.version;
 }
 
-static const char *uid_of(const struct registry_entry *entry, enum registry_part part)
-{
-    return part == REGISTRY_RECORD ? entry->state.record.uid : entry->state.pod.uid;
-}
-
-static bool exists(const struct registry_entry *entry, enum registry_part part)
-{
-    return part == REGISTRY_RECORD ? entry->state.record.exists : entry->state.pod.exists;
-}
-
 static void put_pod(struct registry_entry *entry, const struct pod_state *pod)
 {
     uint64_t since = strcmp(entry->state.pod.uid, pod->uid) == 0 ? entry->state.pod.blocked_since_ns : 0;
@@ -134,8 +122,8 @@ static void put_pod(struct registry_entry *entry, const struct pod_state *pod)
 static bool is_outdated(const struct registry_entry *entry, enum registry_part part, const char *uid,
                         uint64_t version)
 {
-    return exists(entry, part) && version != 0 && version_of(entry, part) > version &&
-           strcmp(uid_of(entry, part), uid) == 0;
+    return registry_entry_has(entry, part) && version != 0 && version_of(entry, part) > version &&
+           strcmp(registry_entry_uid(entry, part), uid) == 0;
 }
 
 /* What the first list brings was there before us, and stays so while it changes. */
@@ -169,12 +157,12 @@ bool registry_put(struct registry *registry, enum registry_part part, const cJSO
     else
         pod_state_read(object, &read.pod);
 
-    lock(registry);
+    registry_lock(registry);
     uint64_t before = registry->journal.next;
     bool is_gone_already = was_removed(registry, uid);
     struct registry_entry *entry = is_gone_already ? NULL : registry_table_ensure(&registry->table, &read);
     if (!entry) {
-        pthread_mutex_unlock(&registry->mutex);
+        registry_unlock(registry);
         return is_gone_already || error_set_no_memory(error);
     }
     entry->generation[part] = registry->generation[part];
@@ -186,13 +174,14 @@ bool registry_put(struct registry *registry, enum registry_part part, const cJSO
             put_pod(entry, &read.pod);
         settle(registry, entry);
     }
-    unlock_and_tell(registry, before);
+    registry_unlock_and_tell(registry, before);
     return true;
 }
 
 static void forget(struct registry *registry, struct registry_entry *entry, enum registry_part part)
 {
-    memcpy(registry->removed[registry->removals++ % REMOVED_UIDS], uid_of(entry, part), UID_BYTES);
+    memcpy(registry->removed[registry->removals++ % REMOVED_UIDS], registry_entry_uid(entry, part),
+           UID_BYTES);
     if (part == REGISTRY_RECORD)
         entry->state.record = (struct record_state){0};
     else
@@ -203,273 +192,47 @@ static void forget(struct registry *registry, struct registry_entry *entry, enum
 void registry_remove(struct registry *registry, enum registry_part part, const char *sandbox_id,
                      const char *uid)
 {
-    lock(registry);
+    registry_lock(registry);
     uint64_t before = registry->journal.next;
     struct registry_entry *entry = registry_table_find(&registry->table, sandbox_id);
-    if (entry && exists(entry, part) && (!uid || strcmp(uid, uid_of(entry, part)) == 0))
+    if (entry && registry_entry_has(entry, part) &&
+        (!uid || strcmp(uid, registry_entry_uid(entry, part)) == 0))
         forget(registry, entry, part);
-    unlock_and_tell(registry, before);
+    registry_unlock_and_tell(registry, before);
 }
 
 void registry_list_begin(struct registry *registry, enum registry_part part)
 {
-    lock(registry);
+    registry_lock(registry);
     registry->generation[part]++;
-    pthread_mutex_unlock(&registry->mutex);
+    registry_unlock(registry);
 }
 
 void registry_list_end(struct registry *registry, enum registry_part part)
 {
-    lock(registry);
+    registry_lock(registry);
     uint64_t before = registry->journal.next;
     for (size_t bucket = 0; bucket < REGISTRY_BUCKETS; bucket++) {
         struct registry_entry *entry = registry->table.buckets[bucket], *next;
         for (; entry; entry = next) {
             next = entry->next;
-            if (exists(entry, part) && entry->generation[part] != registry->generation[part])
+            if (registry_entry_has(entry, part) && entry->generation[part] != registry->generation[part])
                 forget(registry, entry, part);
         }
     }
-    bool was_synced = registry->is_listed[REGISTRY_RECORD] && registry->is_listed[REGISTRY_POD];
+    bool was_synced = registry_has_both_lists(registry);
     registry->is_listed[part] = true;
-    bool is_synced = registry->is_listed[REGISTRY_RECORD] && registry->is_listed[REGISTRY_POD];
+    bool is_synced = registry_has_both_lists(registry);
     /* Readers wait for the first complete picture even when it is an empty one. */
-    unlock_and_tell(registry, is_synced && !was_synced ? 0 : before);
-}
-
-static bool is_synced(const struct registry *registry)
-{
-    return registry->is_listed[REGISTRY_RECORD] && registry->is_listed[REGISTRY_POD];
-}
-
-bool registry_is_synced(struct registry *registry)
-{
-    lock(registry);
-    bool result = is_synced(registry);
-    pthread_mutex_unlock(&registry->mutex);
-    return result;
-}
-
-bool registry_find(struct registry *registry, const char *sandbox_id, struct sandbox_state *state)
-{
-    lock(registry);
-    const struct registry_entry *entry = registry_table_find(&registry->table, sandbox_id);
-    if (entry)
-        *state = entry->state;
-    pthread_mutex_unlock(&registry->mutex);
-    return entry != NULL;
-}
-
-static bool has_name(const struct sandbox_state *state, const char *workspace, const char *name,
-                     const char *other_than)
-{
-    return state->record.exists && strcmp(state->name, name) == 0 &&
-           strcmp(state->workspace, workspace) == 0 && (!other_than || strcmp(state->id, other_than) != 0);
-}
-
-bool registry_find_name(struct registry *registry, const char *workspace, const char *name,
-                        const char *other_than, char sandbox_id[SANDBOX_ID_BYTES])
-{
-    size_t bucket = 0;
-    uint64_t last_number = 0;
-    const struct registry_entry *entry;
-    lock(registry);
-    do
-        entry = registry_table_after(&registry->table, &bucket, &last_number);
-    while (entry && !has_name(&entry->state, workspace, name, other_than));
-    if (entry)
-        memcpy(sandbox_id, entry->state.id, SANDBOX_ID_BYTES);
-    pthread_mutex_unlock(&registry->mutex);
-    return entry != NULL;
-}
-
-void registry_each(struct registry *registry, bool (*visit)(void *context, const struct sandbox_state *state),
-                   void *context)
-{
-    struct sandbox_state state;
-    struct registry_reader position = {0};
-    for (;;) {
-        lock(registry);
-        const struct registry_entry *entry =
-            registry_table_after(&registry->table, &position.bucket, &position.last_number);
-        if (entry)
-            state = entry->state;
-        pthread_mutex_unlock(&registry->mutex);
-        if (!entry || !visit(context, &state))
-            return;
-    }
-}
-
-static bool is_gone(const struct registry *registry, enum registry_part part, const char *sandbox_id,
-                    const char *uid)
-{
-    const struct registry_entry *entry = registry_table_find(&registry->table, sandbox_id);
-    return !entry || !exists(entry, part) || strcmp(uid_of(entry, part), uid) != 0;
-}
-
-bool registry_wait_gone(struct registry *registry, enum registry_part part, const char *sandbox_id,
-                        const char *uid, uint64_t deadline_ns)
-{
-    struct timespec deadline = monotonic_timespec(deadline_ns);
-    int result = 0;
-    lock(registry);
-    while (!is_gone(registry, part, sandbox_id, uid) && !registry->are_waits_cancelled && result != ETIMEDOUT)
-        result = pthread_cond_timedwait(&registry->changed, &registry->mutex, &deadline);
-    bool has_gone = is_gone(registry, part, sandbox_id, uid);
-    pthread_mutex_unlock(&registry->mutex);
-    return has_gone;
-}
-
-bool registry_wait_synced(struct registry *registry, uint64_t deadline_ns)
-{
-    struct timespec deadline = monotonic_timespec(deadline_ns);
-    int result = 0;
-    lock(registry);
-    while (!is_synced(registry) && !registry->are_waits_cancelled && result != ETIMEDOUT)
-        result = pthread_cond_timedwait(&registry->changed, &registry->mutex, &deadline);
-    bool has_synced = is_synced(registry);
-    pthread_mutex_unlock(&registry->mutex);
-    return has_synced;
-}
-
-void registry_cancel_waits(struct registry *registry)
-{
-    lock(registry);
-    registry->are_waits_cancelled = true;
-    unlock_and_tell(registry, registry->journal.next);
-}
-
-bool registry_are_waits_cancelled(struct registry *registry)
-{
-    lock(registry);
-    bool result = registry->are_waits_cancelled;
-    pthread_mutex_unlock(&registry->mutex);
-    return result;
+    registry_unlock_and_tell(registry, is_synced && !was_synced ? 0 : before);
 }
 
 void registry_refresh(struct registry *registry, const char *sandbox_id)
 {
-    lock(registry);
+    registry_lock(registry);
     uint64_t before = registry->journal.next;
     struct registry_entry *entry = registry_table_find(&registry->table, sandbox_id);
     if (entry)
         settle(registry, entry);
-    unlock_and_tell(registry, before);
-}
-
-uint64_t registry_publish(struct registry *registry, enum journal_kind kind, const char *sandbox_id,
-                          struct buffer *event)
-{
-    lock(registry);
-    uint64_t before = registry->journal.next;
-    uint64_t sequence = journal_append_event(&registry->journal, kind, sandbox_id, event);
-    unlock_and_tell(registry, before);
-    return sequence;
-}
-
-bool registry_is_delivered(struct registry *registry, uint64_t sequence)
-{
-    lock(registry);
-    const struct journal_entry *entry = journal_at(&registry->journal, sequence);
-    bool is_delivered = !entry || entry->is_delivered;
-    pthread_mutex_unlock(&registry->mutex);
-    return is_delivered;
-}
-
-size_t registry_count(struct registry *registry)
-{
-    lock(registry);
-    size_t count = registry->visible;
-    pthread_mutex_unlock(&registry->mutex);
-    return count;
-}
-
-void registry_reader_init(struct registry *registry, struct registry_reader *reader)
-{
-    lock(registry);
-    *reader = (struct registry_reader){.opened_at = registry->journal.next};
-    reader->position = journal_first(&registry->journal);
-    pthread_mutex_unlock(&registry->mutex);
-}
-
-/* The next sandbox of the snapshot that every reader begins with. */
-static bool read_snapshot(struct registry *registry, struct registry_reader *reader,
-                          struct sandbox_state *state)
-{
-    const struct registry_entry *entry;
-    while ((entry = registry_table_after(&registry->table, &reader->bucket, &reader->last_number))) {
-        if (!entry->is_visible)
-            continue;
-        *state = entry->state;
-        reader->sending = 0;
-        return true;
-    }
-    return false;
-}
-
-/* Whether this entry says something that the reader does not know; `state` is filled for changes. */
-static bool is_news(struct registry *registry, const struct registry_reader *reader,
-                    const struct journal_entry *entry, uint64_t sequence, struct sandbox_state *state)
-{
-    const struct registry_entry *found = registry_table_find(&registry->table, entry->sandbox_id);
-    switch (entry->kind) {
-    case JOURNAL_CHANGED:
-        /* Of several changes of one sandbox only the last matters. */
-        if (sequence < reader->opened_at || !found || !found->is_visible || found->number != entry->number ||
-            found->sequence != sequence)
-            return false;
-        *state = found->state;
-        return true;
-    case JOURNAL_DELETED:
-        /* Also deletions from before, since the gateway may have been away; but not of an id in use again. */
-        return !found || !found->is_visible || found->state.record.desired == DESIRED_DELETED;
-    case JOURNAL_PLATFORM:
-        return sequence >= reader->opened_at;
-    }
-    return false;
-}
-
-static enum registry_step read_journal(struct registry *registry, struct registry_reader *reader,
-                                       struct sandbox_state *state, struct buffer *event)
-{
-    while (reader->position < registry->journal.next) {
-        uint64_t sequence = reader->position++;
-        const struct journal_entry *entry = journal_at(&registry->journal, sequence);
-        if (!is_news(registry, reader, entry, sequence, state))
-            continue;
-        reader->sending = sequence;
-        if (entry->kind == JOURNAL_CHANGED)
-            return REGISTRY_STATE;
-        buffer_append(event, buffer_string(&entry->event), entry->event.length);
-        return REGISTRY_EVENT;
-    }
-    return REGISTRY_NOTHING;
-}
-
-enum registry_step registry_read(struct registry *registry, struct registry_reader *reader,
-                                 struct sandbox_state *state, struct buffer *event)
-{
-    enum registry_step step = REGISTRY_NOTHING;
-    lock(registry);
-    if (is_synced(registry)) {
-        if (reader->position < journal_first(&registry->journal))
-            *reader = (struct registry_reader){.opened_at = registry->journal.next,
-                                               .position = journal_first(&registry->journal)};
-        if (read_snapshot(registry, reader, state))
-            step = REGISTRY_STATE;
-        else
-            step = read_journal(registry, reader, state, event);
-    }
-    pthread_mutex_unlock(&registry->mutex);
-    return step;
-}
-
-void registry_reader_sent(struct registry *registry, struct registry_reader *reader)
-{
-    lock(registry);
-    struct journal_entry *entry = journal_at(&registry->journal, reader->sending);
-    if (entry)
-        entry->is_delivered = true;
-    pthread_cond_broadcast(&registry->changed);
-    pthread_mutex_unlock(&registry->mutex);
+    registry_unlock_and_tell(registry, before);
 }

@@ -2,6 +2,7 @@
 
 #include "common/json.h"
 #include "common/names.h"
+#include "common/syntax.h"
 #include "kubernetes/resource.h"
 
 #include <errno.h>
@@ -37,7 +38,7 @@ bool state_read_identity(const cJSON *object, struct sandbox_state *state)
     const cJSON *labels = json_member(json_member(object, "metadata"), "labels");
     const char *namespace_name = kubernetes_object_namespace(object);
     if (!namespace_name ||
-        !copy_label(labels, LABEL_SANDBOX_ID, name_is_label, state->id, sizeof state->id) ||
+        !copy_label(labels, LABEL_SANDBOX_ID, syntax_is_dns_label, state->id, sizeof state->id) ||
         !copy_label(labels, LABEL_SANDBOX_NAME, name_is_sandbox, state->name, sizeof state->name) ||
         !copy_label(labels, LABEL_SANDBOX_WORKSPACE, name_is_sandbox, state->workspace,
                     sizeof state->workspace))

@@ -2,11 +2,11 @@
 
 #include "common/cleanup.h"
 #include "common/json.h"
+#include "common/syntax.h"
 #include "driver/sandboxes/bare_pod.h"
 #include "driver/sandboxes/document.h"
 #include "driver/sandboxes/driver_config.h"
 #include "driver/sandboxes/names.h"
-#include "driver/sandboxes/quantity.h"
 
 #include <string.h>
 
@@ -14,7 +14,7 @@
 
 static bool check_identity(const cJSON *document, struct error *error)
 {
-    if (!name_is_label(document_id(document)))
+    if (!syntax_is_dns_label(document_id(document)))
         return error_set(error, ERROR_INVALID,
                          "id: must be 1 to 63 of a-z, 0-9 and -, with a letter or digit at both ends");
     if (!name_is_sandbox(document_name(document)))
@@ -32,7 +32,7 @@ static bool check_environment(const cJSON *environment, const struct json_path *
     cJSON_ArrayForEach(variable, environment)
     {
         const struct json_path *variable_path = JSON_MEMBER(path, variable->string);
-        if (!name_is_environment_variable(variable->string))
+        if (!syntax_is_variable_name(variable->string))
             return json_set_invalid(error, variable_path, "must be named by letters, digits and _ alone");
         if (strncmp(variable->string, PROTECTED_VARIABLE_PREFIX, strlen(PROTECTED_VARIABLE_PREFIX)) == 0)
             return json_set_invalid(error, variable_path,
@@ -47,9 +47,9 @@ static bool check_labels(const cJSON *labels, const struct json_path *path, stru
     const cJSON *label;
     cJSON_ArrayForEach(label, labels)
     {
-        if (!name_is_label_key(label->string))
+        if (!syntax_is_qualified_name(label->string))
             return json_set_invalid(error, JSON_MEMBER(path, label->string), "is not a valid label key");
-        if (!name_is_label_value(label->valuestring))
+        if (!syntax_is_label_value(label->valuestring))
             return json_set_invalid(error, JSON_MEMBER(path, label->string),
                                     "must be at most 63 of letters, digits, -, _ and .");
     }
@@ -62,7 +62,7 @@ static bool check_typed_resources(const cJSON *template, const struct json_path 
     const cJSON *resource;
     cJSON_ArrayForEach(resource, json_member(template, "resources"))
     {
-        if (!quantity_is_valid(resource->valuestring))
+        if (!syntax_is_quantity(resource->valuestring))
             return json_set_invalid(error, JSON_MEMBER(resources_path, resource->string),
                                     "must be a quantity such as 500m or 4Gi");
     }
@@ -79,7 +79,7 @@ static bool check_annotations(const cJSON *platform, const struct json_path *pat
     cJSON_ArrayForEach(annotation, annotations)
     {
         const struct json_path *annotation_path = JSON_MEMBER(annotations_path, annotation->string);
-        if (!name_is_label_key(annotation->string))
+        if (!syntax_is_qualified_name(annotation->string))
             return json_set_invalid(error, annotation_path, "is not a valid annotation key");
         if (!cJSON_IsString(annotation))
             return json_set_invalid(error, annotation_path, "must be a string");
@@ -113,7 +113,7 @@ static bool check_platform(const cJSON *template, const struct json_path *path, 
         !json_read_object(platform, platform_path, "node_selector", error, &ignored) ||
         !json_read_array(platform, platform_path, "tolerations", error, &ignored))
         return false;
-    if (runtime_class && !name_is_subdomain(runtime_class))
+    if (runtime_class && !syntax_is_dns_subdomain(runtime_class))
         return json_set_invalid(error, JSON_MEMBER(platform_path, "runtime_class_name"),
                                 "must be a DNS subdomain");
     return check_annotations(platform, platform_path, error) &&

@@ -1,7 +1,6 @@
 #include "common/utf8.h"
 #include "driver/sandboxes/mount_path.h"
 #include "driver/sandboxes/names.h"
-#include "driver/sandboxes/quantity.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,60 +20,15 @@ static const char *repeat(char character, size_t count, const char *end)
     return text;
 }
 
-static void holds_each_name_to_its_length(void **state)
+static void holds_sandbox_names_to_the_gateways_rules(void **state)
 {
     (void) state;
     assert_true(name_is_sandbox(repeat('a', 19, "")));
     assert_false(name_is_sandbox(repeat('a', 20, "")));
-    assert_true(name_is_label(repeat('a', 63, "")));
-    assert_false(name_is_label(repeat('a', 64, "")));
-    assert_true(name_is_subdomain(repeat('a', 249, ".bcd")));
-    assert_false(name_is_subdomain(repeat('a', 250, ".bcd")));
-    assert_true(name_is_label_value(repeat('a', 63, "")));
-    assert_false(name_is_label_value(repeat('a', 64, "")));
-}
-
-static void takes_only_the_characters_of_each_name(void **state)
-{
-    (void) state;
-    static const char *const labels[] = {"a", "0", "a-b", "a--b"}, *const none[] = {"",  "-a",  "a-",
-                                                                                    "A", "a_b", "a.b"};
-    for (size_t index = 0; index < 4; index++)
-        assert_true(name_is_label(labels[index]));
-    for (size_t index = 0; index < 6; index++)
-        assert_false(name_is_label(none[index]));
-    assert_false(name_is_sandbox("a--b"));
-    assert_true(name_is_subdomain("a.b-c.d"));
-    assert_false(name_is_subdomain("a..b"));
-    assert_false(name_is_subdomain(".a"));
-    assert_true(name_is_label_value(""));
-    assert_true(name_is_label_value("A_b.c-d"));
-    assert_false(name_is_label_value("-a"));
-    assert_true(name_is_label_key("example.com/A_b"));
-    assert_false(name_is_label_key("/a"));
-    assert_false(name_is_label_key("a/"));
-    assert_false(name_is_label_key("A.com/a"));
-    assert_true(name_is_environment_variable("_A1"));
-    assert_false(name_is_environment_variable("1A"));
-    assert_false(name_is_environment_variable(""));
-    assert_false(name_is_environment_variable("A-B"));
-}
-
-static void knows_quantities(void **state)
-{
-    (void) state;
-    static const char *const valid[] = {"0",  "1",  "500m", "4Gi",  "1.5", ".5", "1.",
-                                        "+1", "-1", "1e3",  "1E-3", "2k",  "3E"};
-    static const char *const invalid[] = {"",    ".",     "m",  "1 Gi", "1gi", "1e",
-                                          "1e+", "1.2.3", "Gi", "1Gib", "--1"};
-    for (size_t index = 0; index < sizeof valid / sizeof *valid; index++)
-        assert_true(quantity_is_valid(valid[index]));
-    for (size_t index = 0; index < sizeof invalid / sizeof *invalid; index++)
-        assert_false(quantity_is_valid(invalid[index]));
-    assert_true(quantity_is_positive("0.1"));
-    assert_false(quantity_is_positive("0"));
-    assert_false(quantity_is_positive("0.0Gi"));
-    assert_false(quantity_is_positive("-1"));
+    assert_true(name_is_sandbox("a-0-b"));
+    static const char *const refused[] = {"", "a--b", "-a", "a-", "A", "a_b", "a.b"};
+    for (size_t index = 0; index < sizeof refused / sizeof *refused; index++)
+        assert_false(name_is_sandbox(refused[index]));
 }
 
 static void keeps_mounts_off_the_supervisors_places(void **state)
@@ -125,9 +79,7 @@ static void knows_utf8(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(holds_each_name_to_its_length),
-        cmocka_unit_test(takes_only_the_characters_of_each_name),
-        cmocka_unit_test(knows_quantities),
+        cmocka_unit_test(holds_sandbox_names_to_the_gateways_rules),
         cmocka_unit_test(keeps_mounts_off_the_supervisors_places),
         cmocka_unit_test(knows_utf8),
     };

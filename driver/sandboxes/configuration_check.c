@@ -1,0 +1,71 @@
+#include "driver/sandboxes/configuration_check.h"
+
+#include "common/syntax.h"
+
+#include <string.h>
+
+/* Gateway ids go into label values and, in managed mode, into namespace names:
+ * openshell-<gateway>-<workspace>. */
+#define MANAGED_GATEWAY_ID_LENGTH 33
+
+static bool check_mode(const struct driver_configuration *configuration, struct error *error)
+{
+    bool has_label = *configuration->operator_namespace_label,
+         has_file = *configuration->operator_namespace_file;
+    if (configuration->workspace_mode == WORKSPACE_OPERATOR && has_label == has_file)
+        return error_set(error, ERROR_INVALID,
+                         "--workspace-mode operator: needs exactly one of --operator-namespace-label and "
+                         "--operator-namespace-file");
+    if (configuration->workspace_mode == WORKSPACE_MANAGED &&
+        (!syntax_is_dns_label(configuration->gateway_id) ||
+         strlen(configuration->gateway_id) > MANAGED_GATEWAY_ID_LENGTH))
+        return error_set(error, ERROR_INVALID,
+                         "--gateway-id: managed mode needs a DNS label of at most %d characters, so that "
+                         "openshell-<gateway>-<workspace> is a namespace name",
+                         MANAGED_GATEWAY_ID_LENGTH);
+    if (configuration->ssh_ingress.is_enabled &&
+        (!*configuration->ssh_ingress.gateway_namespace || !*configuration->ssh_ingress.gateway_pod_selector))
+        return error_set(error, ERROR_INVALID,
+                         "--managed-ssh-ingress-enabled: needs --managed-ssh-gateway-namespace and "
+                         "--managed-ssh-gateway-pod-selector");
+    return true;
+}
+
+static bool check_gateway(const struct gateway_access *gateway, struct error *error)
+{
+    bool is_secure = strncmp(gateway->endpoint, "https://", 8) == 0;
+    if (*gateway->endpoint && !is_secure && strncmp(gateway->endpoint, "http://", 7) != 0)
+        return error_set(error, ERROR_INVALID, "--gateway-endpoint: must begin with http:// or https://");
+    if (is_secure && !*gateway->authority_file)
+        return error_set(error, ERROR_INVALID, "--gateway-endpoint: https needs --gateway-ca-file");
+    if (!*gateway->certificate_file != !*gateway->key_file)
+        return error_set(error, ERROR_INVALID,
+                         "--gateway-certificate-file and --gateway-key-file: both or neither");
+    return true;
+}
+
+static bool check_values(const struct driver_configuration *configuration, struct error *error)
+{
+    static const char *const policies[] = {"", "Always", "IfNotPresent", "Never"};
+    bool is_policy = false;
+    for (size_t index = 0; index < sizeof policies / sizeof *policies; index++)
+        is_policy = is_policy || strcmp(configuration->image_pull_policy, policies[index]) == 0;
+    if (!is_policy)
+        return error_set(error, ERROR_INVALID,
+                         "--sandbox-image-pull-policy: must be Always, IfNotPresent or Never");
+    if (!syntax_is_dns_label(configuration->namespace_name))
+        return error_set(error, ERROR_INVALID, "--namespace: must be a DNS label of at most 63 characters");
+    if (!*configuration->gateway_id || !syntax_is_label_value(configuration->gateway_id))
+        return error_set(error, ERROR_INVALID, "--gateway-id: must be usable as a label's value");
+    if (!syntax_is_dns_subdomain(configuration->service_account_name))
+        return error_set(error, ERROR_INVALID, "--sandbox-service-account: must be a DNS subdomain");
+    if (!syntax_is_quantity(configuration->workspace_storage_size))
+        return error_set(error, ERROR_INVALID, "--workspace-storage-size: must be a quantity such as 2Gi");
+    return true;
+}
+
+bool configuration_check(const struct driver_configuration *configuration, struct error *error)
+{
+    return check_values(configuration, error) && check_mode(configuration, error) &&
+           check_gateway(&configuration->gateway, error);
+}
