@@ -83,7 +83,7 @@ bool driver_configuration_load(const char *const *arguments, size_t count, char 
         !read_arguments(loaded, arguments, count, error))
         return false;
     /* Who asks for help need not have a valid configuration. */
-    if (!loaded->wants_help && !loaded->wants_version && !configuration_check(loaded, error))
+    if (!loaded->wants_help && !loaded->wants_version && !driver_configuration_check(loaded, error))
         return false;
     *configuration = take_pointer(&loaded);
     return true;

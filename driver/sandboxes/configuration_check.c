@@ -64,7 +64,7 @@ static bool check_values(const struct driver_configuration *configuration, struc
     return true;
 }
 
-bool configuration_check(const struct driver_configuration *configuration, struct error *error)
+bool driver_configuration_check(const struct driver_configuration *configuration, struct error *error)
 {
     return check_values(configuration, error) && check_mode(configuration, error) &&
            check_gateway(&configuration->gateway, error);

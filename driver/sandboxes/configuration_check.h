@@ -7,5 +7,5 @@
 #include "driver/sandboxes/configuration.h"
 
 /* ERROR_INVALID names the flag and what it would accept. */
-bool configuration_check(const struct driver_configuration *configuration,
-                         struct error *error) _warn_unused_result_;
+bool driver_configuration_check(const struct driver_configuration *configuration,
+                                struct error *error) _warn_unused_result_;

@@ -1,6 +1,7 @@
 """What the driver's tests run in: a cluster, the webhook registered with it, a driver, and a client of each.
 
-A test program calls `Setting.start()` once. Nothing here decides whether a test passes.
+A test module calls `acquire()` before its first test and `release()` after its last; modules that run together share
+one cluster. Nothing here decides whether a test passes.
 """
 
 import base64
@@ -357,16 +358,20 @@ class Setting:
     def create_service_account(self, name):
         self.api.create("serviceaccounts", {"metadata": {"name": name}})
 
-    def start_driver(self, *flags, **keywords):
+    def start_driver(self, *flags, kubeconfig=None, **keywords):
         directory = tempfile.mkdtemp(prefix="driver-", dir=self.directory)
-        driver = DriverProcess(directory, self.kubeconfig, flags, **keywords)
+        driver = DriverProcess(directory, kubeconfig or self.kubeconfig, flags, **keywords)
         self.drivers.append(driver)
         return driver
 
-    def stop(self):
+    def stop_drivers(self):
         for driver in self.drivers:
             if driver.process.poll() is None:
                 driver.stop(signal.SIGKILL)
+        self.drivers = []
+
+    def stop(self):
+        self.stop_drivers()
         self.webhook.stop()
         self.cluster.run("down")
         if os.environ.get("KEEP_TEST_FILES"):
@@ -379,6 +384,21 @@ class Setting:
         found = [f"{kind}/{item['metadata']['name']}" for kind in ("pods", "secrets", "persistentvolumeclaims")
                  for item in self.api.list(kind, selector="openshell.ai/managed-by%3Dopenshell")]
         return sorted(found)
+
+
+_shared = []
+
+
+def acquire():
+    """The setting of all who ask for one in this program."""
+    _shared.append(_shared[0] if _shared else Setting())
+    return _shared[0]
+
+
+def release():
+    """Ends the drivers of one user of the setting, and with the last one all of it."""
+    setting = _shared.pop()
+    setting.stop_drivers() if _shared else setting.stop()
 
 
 def sandbox(name="sb", sandbox_id=None, token=None, workspace="", **spec):

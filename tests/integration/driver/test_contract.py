@@ -2,7 +2,9 @@
 with the real webhook."""
 
 import base64
+import itertools
 import json
+import signal
 import threading
 import unittest
 
@@ -12,6 +14,7 @@ from google.protobuf import json_format  # noqa: F401 - registers Struct's updat
 import setting as parts
 import injector
 import wire
+from api_proxy import ApiProxy
 from pod_comparison import comparable
 from setting import sandbox, ready_condition, running_status, wait_for
 
@@ -21,12 +24,12 @@ driver = None
 
 def setUpModule():
     global setting, driver
-    setting = parts.Setting()
+    setting = parts.acquire()
     driver = setting.start_driver()
 
 
 def tearDownModule():
-    setting.stop()
+    parts.release()
 
 
 class DriverTest(unittest.TestCase):
@@ -408,9 +411,14 @@ class Conformance(DriverTest):
         setting.api.request("DELETE", "/api/v1/nodes/gpu-node")
         setting.webhook.run()
 
-    def stored(self, case):
-        """The pod that the API server stores for a case."""
-        config = case["config"]
+    def setUp(self):
+        super().setUp()
+        self.proxy = ApiProxy(setting.api, setting.directory)
+        self.addCleanup(self.proxy.close)
+
+    @staticmethod
+    def flags(config):
+        """What of a case concerns the driver."""
         flags = ["--sandbox-service-account", config.get("service_account_name", "default")]
         for key, flag in (("image_pull_policy", "--sandbox-image-pull-policy"),
                           ("default_runtime_class_name", "--default-runtime-class-name")):
@@ -418,26 +426,42 @@ class Conformance(DriverTest):
                 flags += [flag, config[key]]
         if "image_pull_secrets" in config:
             flags += ["--sandbox-image-pull-secrets", ",".join(config["image_pull_secrets"])]
-        setting.webhook.run(injector.flags_of(config, case["credential"]))
-        one = setting.start_driver(*flags)
-        message = parts.case_sandbox(case["sandbox"])
-        one.client.CreateSandbox(sandbox=message)
-        pod = setting.api.get("pods", case["bare_pod"]["metadata"]["name"])
-        watcher = parts.Watcher(one.client)
-        one.client.DeleteSandbox(sandbox_id=message.id)
-        watcher.wait_deleted(message.id)
-        watcher.close()
-        self.assertEqual(one.stop(), 0)
-        return pod
+        return tuple(flags)
 
-    def test_stores_the_pod_of_each_case(self):
+    def created_and_stored(self, one, case):
+        """The pod of a case as the driver sends it to the API server, and as that stores it."""
+        setting.webhook.run(injector.flags_of(case["config"], case["credential"]))
+        one.client.CreateSandbox(sandbox=parts.case_sandbox(case["sandbox"]))
+        path, created = self.proxy.posted[-1]
+        self.assertTrue(path.endswith("/pods"), path)
+        # The owner's uid is the API server's choice.
+        owner = created["metadata"].pop("ownerReferences")[0]
+        self.assertEqual(owner["name"], "openshell-sandbox-" + case["sandbox"]["id"])
+        return created, setting.api.get("pods", case["bare_pod"]["metadata"]["name"])
+
+    def check_case(self, one, case):
+        created, stored = self.created_and_stored(one, case)
+        self.assertEqual(comparable(created), comparable(case["bare_pod"]))
+        stored, expected = comparable(stored), comparable(case["injected_pod"])
+        self.assertEqual(stored_difference(expected["spec"], stored["spec"]), [])
+        for kind in ("labels", "annotations"):
+            self.assertEqual(stored["metadata"].get(kind), expected["metadata"].get(kind))
+
+    def test_creates_and_stores_the_pod_of_each_case(self):
+        """Cases with equal flags share a driver, and all are deleted together: that is most of the time."""
         cases = json.loads((parts.TESTS / "conformance" / "cases.json").read_text())
+        by_flags = lambda case: self.flags(case["config"])
+        for flags, group in itertools.groupby(sorted(cases, key=by_flags), by_flags):
+            one = setting.start_driver(*flags, kubeconfig=self.proxy.kubeconfig())
+            for case in group:
+                with self.subTest(case["name"]):
+                    self.check_case(one, case)
+            one.stop(signal.SIGKILL)
+        watcher = parts.Watcher(self.client)
         for case in cases:
-            with self.subTest(case["name"]):
-                stored, expected = comparable(self.stored(case)), comparable(case["injected_pod"])
-                self.assertEqual(stored_difference(expected["spec"], stored["spec"]), [])
-                for kind in ("labels", "annotations"):
-                    self.assertEqual(stored["metadata"].get(kind), expected["metadata"].get(kind))
+            self.client.DeleteSandbox(sandbox_id=case["sandbox"]["id"])
+        wait_for(lambda: not setting.leftovers(), timeout_s=60, what="the end of all cases")
+        watcher.close()
 
 
 # What an API server writes into a pod that does not say it; None: whatever it is.

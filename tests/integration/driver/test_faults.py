@@ -1,21 +1,20 @@
 """What is left when things break: afterwards there must be no orphan of any kind and no lost sandbox."""
 
+import base64
 import concurrent.futures
-import http.client
 import http.server
 import json
+import os
 import signal
-import socketserver
 import ssl
 import threading
 import time
 import unittest
-import urllib.parse
 
 import grpc
 
 import setting as parts
-import injector  # noqa: F401 - found by setting
+from api_proxy import ApiProxy
 from setting import ready_condition, running_status, sandbox, wait_for
 
 setting = None
@@ -23,11 +22,11 @@ setting = None
 
 def setUpModule():
     global setting
-    setting = parts.Setting()
+    setting = parts.acquire()
 
 
 def tearDownModule():
-    setting.stop()
+    parts.release()
 
 
 class FaultTest(unittest.TestCase):
@@ -232,7 +231,6 @@ class StandInWebhook:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def registration(self):
-        import base64
         return {
             "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
             "metadata": {"name": "stand-in"},
@@ -250,84 +248,12 @@ class StandInWebhook:
         self.server.server_close()
 
 
-class FaultyProxy(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    """Stands before the API server and answers what `fault(method, path)` says instead: a status, "drop" (the
-    request is carried out, the answer lost), "hang", or None."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        self.fault = lambda method, path: None
-        self.upstream = urllib.parse.urlparse(setting.api.server)
-        super().__init__(("127.0.0.1", 0), self._handler())
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def _handler(proxy):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def forward(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                fault = proxy.fault(self.command, self.path)
-                if fault == "hang":
-                    time.sleep(600)
-                if isinstance(fault, int):
-                    return self.fail(fault)
-                upstream = http.client.HTTPSConnection(proxy.upstream.netloc, context=setting.api.tls)
-                upstream.request(self.command, self.path, body or None, {
-                    key: value for key, value in self.headers.items() if key.lower() not in ("host", "connection")})
-                answer = upstream.getresponse()
-                if fault == "drop":
-                    answer.read()
-                    self.close_connection = True
-                    return self.connection.close()
-                self.relay(answer)
-
-            def fail(self, status):
-                body = json.dumps({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": status,
-                                   "reason": "Injected", "message": "injected"}).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def relay(self, answer):
-                self.send_response(answer.status)
-                self.send_header("Content-Type", answer.headers["Content-Type"])
-                self.send_header("Connection", "close")
-                self.end_headers()
-                self.close_connection = True
-                while block := answer.read1(65536):
-                    self.wfile.write(block)
-                    self.wfile.flush()
-
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = forward
-
-            def log_message(self, *arguments):
-                pass
-
-        return Handler
-
-    def handle_error(self, request, client_address):
-        pass
-
-    def kubeconfig(self):
-        path = setting.directory / "proxy.kubeconfig"
-        path.write_text(json.dumps({
-            "apiVersion": "v1", "kind": "Config", "current-context": "c",
-            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{self.server_address[1]}"}}],
-            "users": [{"name": "u", "user": {"token": setting.api.token}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]}))
-        return path
-
-
 class FaultyServer(FaultTest):
     """The API server answers badly to one request or the other."""
 
     def setUp(self):
-        self.proxy = FaultyProxy()
-        self.addCleanup(self.proxy.shutdown)
+        self.proxy = ApiProxy(setting.api, setting.directory)
+        self.addCleanup(self.proxy.close)
         directory = setting.directory / f"proxied-{time.monotonic_ns()}"
         directory.mkdir()
         self.driver = parts.DriverProcess(directory, self.proxy.kubeconfig())
@@ -338,7 +264,7 @@ class FaultyServer(FaultTest):
         """The next `times` matching requests get the fault."""
         left = [times]
 
-        def decide(request_method, path):
+        def decide(request_method, path, body):
             if request_method == method and part in path and "watch=" not in path and left[0] > 0:
                 left[0] -= 1
                 return fault
@@ -357,7 +283,7 @@ class FaultyServer(FaultTest):
                         is_created = True
                     except grpc.RpcError:
                         is_created = False
-                    self.proxy.fault = lambda method, path: None
+                    self.proxy.fault = lambda method, path, body: None
                     if is_created:  # a lost answer that the driver found out about
                         self.delete_all(self.driver)
                     self.assert_clean()
@@ -368,7 +294,7 @@ class FaultyServer(FaultTest):
                 self.fail("PATCH", "/secrets", fault)
                 with self.assertRaises(grpc.RpcError):
                     self.driver.client.CreateSandbox(sandbox=sandbox("unnoted"))
-                self.proxy.fault = lambda method, path: None
+                self.proxy.fault = lambda method, path, body: None
                 self.assert_clean() if fault != "drop" else self.settle()
 
     def settle(self):
@@ -378,12 +304,12 @@ class FaultyServer(FaultTest):
         self.assert_clean()
 
     def test_a_roll_back_that_fails_is_made_good_later(self):
-        self.proxy.fault = lambda method, path: 500 if (method, "watch=" in path) in (
+        self.proxy.fault = lambda method, path, body: 500 if (method, "watch=" in path) in (
             ("DELETE", False),) or (method == "POST" and path.endswith("/pods")) else None
         with self.assertRaises(grpc.RpcError):
             self.driver.client.CreateSandbox(sandbox=sandbox("later"))
         self.assertTrue(setting.leftovers())
-        self.proxy.fault = lambda method, path: None
+        self.proxy.fault = lambda method, path, body: None
         self.assert_clean()
 
     def test_a_server_that_is_busy_is_asked_again(self):
@@ -399,7 +325,7 @@ class FaultyServer(FaultTest):
         self.fail("POST", "/pods", 500)
         with self.assertRaises(grpc.RpcError):
             self.driver.client.StartSandbox(sandbox_id=message.id)
-        self.proxy.fault = lambda method, path: None
+        self.proxy.fault = lambda method, path, body: None
         wait_for(lambda: Death.is_stopped(self.driver, message.id))
         self.driver.client.StartSandbox(sandbox_id=message.id)
         self.delete_all(self.driver)
@@ -412,10 +338,53 @@ class FaultyServer(FaultTest):
         self.assertTrue(self.driver.client.DeleteSandbox(sandbox_id=message.id).deleted)
         time.sleep(1)
         self.assertTrue(setting.leftovers())
-        self.proxy.fault = lambda method, path: None
+        self.proxy.fault = lambda method, path, body: None
         watcher.wait_deleted(message.id, timeout_s=60)
         self.assert_clean()
         watcher.close()
+
+    def test_requests_that_hang_end_with_their_time_and_delay_nobody(self):
+        """Each of a create's requests, hung until after the driver gave up and then carried out all the same."""
+        hanging = {"/secrets": sandbox("hung-record"), "/persistentvolumeclaims": sandbox("hung-claim"),
+                   "/pods": sandbox("hung-pod"), "PATCH": sandbox("hung-end")}
+
+        def hold(method, path, body):
+            for part, message in hanging.items():
+                is_step = method == "PATCH" if part == "PATCH" else method == "POST" and path.endswith(part)
+                if is_step and (message.id in body or message.id in path):
+                    return "hold"
+            return None
+
+        def create(message):
+            with self.assertRaises(grpc.RpcError) as caught:
+                self.driver.client.CreateSandbox(sandbox=message)
+            return caught.exception.code()
+
+        self.proxy.fault = hold
+        with concurrent.futures.ThreadPoolExecutor(len(hanging)) as pool:
+            creates = [pool.submit(create, message) for message in hanging.values()]
+            wait_for(lambda: self.proxy.held >= len(hanging), what="all to hang")
+            self.driver.client.CreateSandbox(sandbox=sandbox("passes"))
+            self.assertEqual([found.name for found in self.driver.client.ListSandboxes().sandboxes], ["passes"])
+            self.assertFalse(any(one.done() for one in creates))
+            for one in creates:
+                self.assertIn(one.result(), (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE))
+        self.proxy.release()
+        self.assertEqual([found.name for found in self.driver.client.ListSandboxes().sandboxes], ["passes"])
+        self.delete_all(self.driver)
+
+    def test_watches_that_are_cut_in_the_middle_of_an_event_go_on_where_they_were(self):
+        message = sandbox("cut")
+        self.driver.client.CreateSandbox(sandbox=message)
+        watcher = parts.Watcher(self.driver.client)
+        for number in range(1, 9):
+            self.proxy.cuts = ["end" if number % 2 else "reset"]
+            setting.api.set_pod_status("default--cut", parts.waiting_status("ImagePullBackOff", f"attempt {number}"))
+            watcher.wait_snapshot(message.id, lambda found: f"attempt {number}" in ready_condition(found).message)
+        self.assertEqual(self.proxy.cut_count, 8)
+        self.assertIsNone(watcher.failure)
+        watcher.close()
+        self.delete_all(self.driver)
 
 
 class Interruptions(FaultTest):
@@ -447,6 +416,36 @@ class Interruptions(FaultTest):
             watcher = parts.Watcher(client)
             watcher.wait_snapshot(message.id, lambda found: True)
             client.close()
+        self.delete_all(one)
+
+    def test_a_driver_that_was_frozen_catches_up(self):
+        one = self.start()
+        runs, missing, ended = messages = [sandbox(name) for name in ("runs", "missing", "ended")]
+        for message in messages:
+            one.client.CreateSandbox(sandbox=message)
+        watcher = parts.Watcher(one.client)
+        os.kill(one.process.pid, signal.SIGSTOP)
+        try:
+            setting.api.set_pod_status("default--runs", running_status())
+            setting.api.delete("pods", "default--missing", gracePeriodSeconds=0)
+            setting.api.set_pod_status("default--ended", parts.ended_status(7))
+            pool = concurrent.futures.ThreadPoolExecutor(2)
+            stop = pool.submit(one.client.StopSandbox, sandbox_id=ended.id)
+            create = pool.submit(one.client.CreateSandbox, sandbox=sandbox("late"))
+            # Nothing can be waited for: nothing is to happen.
+            time.sleep(1)
+            self.assertFalse(stop.done() or create.done())
+        finally:
+            os.kill(one.process.pid, signal.SIGCONT)
+        watcher.wait_snapshot(runs.id, lambda found: ready_condition(found).status == "True")
+        watcher.wait_snapshot(missing.id, lambda found: ready_condition(found).reason == "PodMissing")
+        stop.result(30)
+        create.result(30)
+        self.assertTrue(Death.is_stopped(one, ended.id))
+        self.assertEqual(len(one.client.ListSandboxes().sandboxes), 4)
+        self.assertFalse(any(event.WhichOneof("payload") == "deleted" for event in watcher.events))
+        pool.shutdown()
+        watcher.close()
         self.delete_all(one)
 
     def test_ends_in_good_order_while_streams_and_calls_are_open(self):

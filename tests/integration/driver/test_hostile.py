@@ -24,12 +24,12 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 def setUpModule():
     global setting, driver
-    setting = parts.Setting()
+    setting = parts.acquire()
     driver = setting.start_driver()
 
 
 def tearDownModule():
-    setting.stop()
+    parts.release()
 
 
 def varint(number):

@@ -21,11 +21,11 @@ setting = None
 
 def setUpModule():
     global setting
-    setting = parts.Setting()
+    setting = parts.acquire()
 
 
 def tearDownModule():
-    setting.stop()
+    parts.release()
 
 
 class ProgramTest(unittest.TestCase):
