@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Holds node-up, node-down and import-image of tests/e2e/cluster to their promises: pods really run, and nothing
-of the node is left on the machine.
+of the node is left on the machine. On the same node a sandbox of the driver lives its life.
 
 Run it as it is, as root: tests/e2e/test_cluster_node.py. It makes its image with Debian's mmdebstrap.
 """
@@ -10,10 +10,14 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
 from kubernetes_cluster import Cluster
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "integration" / "driver"))
+from sandbox_on_node import SandboxOnNode  # noqa: E402
 
 BRIDGE = pathlib.Path("/sys/class/net/openshell-e2e")
 IMAGE = "e2e.invalid/busybox:1"
@@ -44,8 +48,9 @@ def busybox_pod(name, script, **container):
                                      "command": [BUSYBOX, "sh", "-c", script], **container}]}}
 
 
-class NodeTest(unittest.TestCase):
-    """One cluster and node for all tests but the one of the end."""
+class NodeTest(SandboxOnNode, unittest.TestCase):
+    """One cluster and node for all tests but the one of the end. A machine has one node at a time, so what else needs one
+    is mixed in."""
 
     @classmethod
     def setUpClass(cls):

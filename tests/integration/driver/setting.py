@@ -339,15 +339,17 @@ class Watcher:
 class Setting:
     """A cluster with the webhook registered, and a place for files."""
 
-    def __init__(self):
+    def __init__(self, cluster=None, webhook_flags=()):
+        """On a cluster of its own, or on one that somebody else starts and ends."""
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="driver-test-"))
-        self.cluster = Cluster(self.directory / "cluster")
+        self.own_cluster = None if cluster else Cluster(self.directory / "cluster")
+        self.cluster = cluster or self.own_cluster
         self.kubeconfig = self.cluster.succeed("up").splitlines()[-1]
         self.api = Api(self.kubeconfig)
         self.create_namespace(NAMESPACE)
         self.create_service_account("sandboxes")
         self.webhook = Webhook(self.api, self.directory)
-        self.webhook.run(kubeconfig=self.kubeconfig)
+        self.webhook.run(webhook_flags, kubeconfig=self.kubeconfig)
         self.webhook.register()
         self.drivers = []
 
@@ -372,8 +374,11 @@ class Setting:
 
     def stop(self):
         self.stop_drivers()
+        if self.own_cluster:
+            self.own_cluster.run("down")
+        else:
+            self.webhook.unregister()
         self.webhook.stop()
-        self.cluster.run("down")
         if os.environ.get("KEEP_TEST_FILES"):
             print("kept", self.directory, file=sys.stderr)
         else:
