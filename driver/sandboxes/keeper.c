@@ -173,7 +173,8 @@ static bool look_at(void *context, const struct sandbox_state *listed)
     if (action == KEEPER_NOTHING)
         return true;
     keeper->is_under_way = keeper->is_under_way || needs_another_look(keeper, action, &state);
-    if (!operation_try_begin(&sandboxes->operations, state.id, &operation))
+    /* The operation keeps the id, which must not be the one that is read anew below. */
+    if (!operation_try_begin(&sandboxes->operations, listed->id, &operation))
         return true;
     /* It may have changed until it was our turn. */
     action = registry_find(sandboxes->registry, state.id, &state) ? keeper_decide(&state, sandboxes->instance)

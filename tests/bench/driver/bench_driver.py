@@ -2,20 +2,22 @@
 """Measures the driver against a real API server: calls, creates beside what the API server itself needs, memory by the
 number of sandboxes, idle processor time. Prints a JSON object per part.
 
+  cmake --preset release && cmake --build --preset release --target bench_driver_programs
   OPENSHELL_PROGRAMS=build/release/bin tests/bench/driver/bench_driver.py --sandboxes 1000,10000
 
-Needs what tests/integration/driver needs. The webhook's time is part of both sides of the comparison.
+Needs what tests/integration/driver needs. The load comes from C programs (call_load.c, request_load.c), the creates of
+both sides in turns. The webhook's time is part of both.
 """
 
 import argparse
 import concurrent.futures
-import copy
 import http.client
 import json
 import os
 import pathlib
 import signal
-import statistics
+import struct
+import subprocess
 import sys
 import threading
 import time
@@ -25,26 +27,21 @@ import uuid
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "integration" / "driver"))
 
 import setting as parts  # noqa: E402
+import wire  # noqa: E402
+from api_proxy import ApiProxy  # noqa: E402
 
 CONCURRENCY = 8
 
 
-def microseconds(durations):
-    durations = sorted(durations)
-    return {"p50_us": round(statistics.median(durations) * 1e6), "p99_us": round(durations[int(len(durations) * 0.99)] * 1e6)}
+def load(program, *arguments):
+    """Runs a load program and returns what it measured."""
+    command = [str(parts.injector.programs().parent / "bench" / program), *map(str, arguments)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=600).stdout)
 
 
-def measure_unary(driver, calls=5000):
-    """From Python, whose own part is most of it; the driver's own is in its metrics."""
-    durations = []
-    for _ in range(calls):
-        started = time.perf_counter()
-        driver.client.GetCapabilities()
-        durations.append(time.perf_counter() - started)
-    label = '{method="GetCapabilities",code="OK"}'
-    inside = driver.metric("openshell_driver_rpc_duration_seconds_sum" + label)
-    count = driver.metric("openshell_driver_rpc_duration_seconds_count" + label)
-    return microseconds(durations) | {"inside_driver_mean_us": round(inside / count * 1e6)}
+def measure_unary(driver, calls=20000):
+    return {method: {f"{threads} at once": load("bench_calls", driver.socket, method, threads, calls)
+                     for threads in (1, 8)} for method in ("GetCapabilities", "ListSandboxes")}
 
 
 class Poster(threading.local):
@@ -64,21 +61,6 @@ class Poster(threading.local):
         return content
 
 
-def in_parallel(work, count):
-    """Calls `work(number)` for each number; returns calls per second and their durations."""
-    durations = []
-
-    def timed(number):
-        started = time.perf_counter()
-        work(number)
-        durations.append(time.perf_counter() - started)
-
-    started = time.perf_counter()
-    with concurrent.futures.ThreadPoolExecutor(CONCURRENCY) as pool:
-        list(pool.map(timed, range(count)))
-    return {"per_second": round(count / (time.perf_counter() - started), 1)} | microseconds(durations)
-
-
 def remove_all(setting, driver):
     watcher = parts.Watcher(driver.client)
     for found in driver.client.ListSandboxes().sandboxes:
@@ -87,68 +69,83 @@ def remove_all(setting, driver):
     watcher.close()
 
 
-def template_objects(setting, driver):
-    """What the driver writes for one sandbox, without what the API server added."""
-    message = parts.sandbox("template")
-    driver.client.CreateSandbox(sandbox=message)
-    found = {}
-    for kind, name in (("secrets", f"openshell-sandbox-{message.id}"), ("pods", "default--template"),
-                       ("persistentvolumeclaims", f"openshell-workspace-{message.id}")):
-        item = setting.api.get(kind, name)
-        item["metadata"] = {key: item["metadata"][key] for key in ("labels", "annotations") if key in item["metadata"]}
-        item.pop("status", None)
-        found[kind] = item
-    container = found["pods"]["spec"]["containers"][0]
-    found["bare"] = {"metadata": copy.deepcopy(found["pods"]["metadata"]), "spec": {
-        "restartPolicy": "Never", "automountServiceAccountToken": False,
-        "containers": [{"name": "agent", "image": container["image"], "command": ["sleep", "1"],
-                        "volumeMounts": [{"name": "workspace", "mountPath": "/sandbox"}]}],
-        "volumes": [{"name": "workspace", "persistentVolumeClaim": {"claimName": "c"}}]}}
-    found["bare"]["metadata"]["annotations"] = {}
-    remove_all(setting, driver)
-    return found
+class Template:
+    """One sandbox's objects, to make more of: as the driver sends them, and its pod as the API server stores it."""
+
+    def __init__(self, setting):
+        proxy, message = ApiProxy(setting.api, setting.directory), parts.sandbox("template")
+        driver = setting.start_driver(kubeconfig=proxy.kubeconfig())
+        driver.client.CreateSandbox(sandbox=message)
+        self.sandbox_id = message.id
+        self.posted = {path.rpartition("/")[2]: body for path, body in proxy.posted}
+        stored = setting.api.get("pods", "default--template")
+        stored["metadata"] = {key: stored["metadata"][key] for key in ("name", "labels", "annotations")}
+        stored.pop("status")
+        self.stored_pod = stored
+        for body in self.posted.values():
+            # An owner that is gone by then would take them with it.
+            body["metadata"].pop("ownerReferences", None)
+        remove_all(setting, driver)
+        driver.stop()
+        proxy.close()
+
+    def make(self, body, sandbox_id, name):
+        text = json.dumps(body).replace(self.sandbox_id, sandbox_id).replace("default--template", "default--" + name)
+        return json.loads(text.replace('"template"', json.dumps(name)))
 
 
-def named(item, name, sandbox_id):
-    text = json.dumps(item)
-    item = json.loads(text)
-    item["metadata"]["name"] = name
-    labels = item["metadata"].setdefault("labels", {})
-    labels["openshell.ai/sandbox-id"], labels["openshell.ai/sandbox-name"] = sandbox_id, f"b-{sandbox_id[:8]}"
-    item["metadata"].get("annotations", {}).pop("openshell.io/sandbox-id", None)
-    return item
+def write_requests(path, pieces):
+    """A file for bench_requests: METHOD PATH BODY, a line each."""
+    path.write_text("".join(f"{method} {where} {json.dumps(body)}\n" for piece in pieces for method, where, body in piece))
+    return path
 
 
-def measure_creates(setting, driver, templates, count=400):
-    poster = Poster(setting.api)
-    base = "/api/v1/namespaces/openshell/"
+def create_requests(template, base, number):
+    """What a create is on the wire."""
+    one, name = str(uuid.uuid4()), f"n-{number}"
+    kinds = ("secrets", "persistentvolumeclaims", "pods")
+    end = {"metadata": {"annotations": {"openshell.ai/phase": "Created", "openshell.ai/starting": None}}}
+    return [("POST", base + kind, template.make(template.posted[kind], one, name)) for kind in kinds] + [
+        ("PATCH", f"{base}secrets/openshell-sandbox-{one}", end)]
 
-    def post_pod(number):
-        poster.send("POST", base + "pods", named(templates["bare"], f"floor-{number}", str(uuid.uuid4())))
 
-    def post_all(number):
-        one = str(uuid.uuid4())
-        record = named(templates["secrets"], f"floor-{one}", one)
-        poster.send("POST", base + "secrets", record)
-        poster.send("POST", base + "persistentvolumeclaims", named(templates["persistentvolumeclaims"], f"floor-{one}", one))
-        poster.send("POST", base + "pods", named(templates["bare"], f"four-{number}", one))
-        poster.send("PATCH", base + f"secrets/floor-{one}", {"metadata": {"annotations": {"openshell.ai/phase": "Created"}}})
+def write_messages(path, messages):
+    """A file for bench_calls: a length of four bytes and as many bytes, again and again."""
+    data = [wire.CreateSandboxRequest(sandbox=message).SerializeToString() for message in messages]
+    path.write_bytes(b"".join(struct.pack("<I", len(one)) + one for one in data))
+    return path
 
-    def clear():
-        for kind in ("pods", "persistentvolumeclaims", "secrets"):
-            setting.api.request("DELETE", base + kind + "?labelSelector=openshell.ai/managed-by%3Dopenshell", {})
-        parts.wait_for(lambda: not setting.leftovers(), timeout_s=300, interval_s=1)
 
+def clear(setting):
+    for kind in ("pods", "persistentvolumeclaims", "secrets"):
+        setting.api.request("DELETE", f"/api/v1/namespaces/openshell/{kind}?labelSelector=openshell.ai/managed-by%3Dopenshell", {})
+    parts.wait_for(lambda: not setting.leftovers(), timeout_s=300, interval_s=1)
+
+
+def create_round(setting, driver, template, count):
+    """One after the other: the pod alone, all of a create's requests, the driver."""
+    base, path = "/api/v1/namespaces/openshell/", setting.directory / "load"
     results = {}
-    results["api_server_pod_alone"] = in_parallel(post_pod, count)
-    clear()
-    results["api_server_same_requests"] = in_parallel(post_all, count)
-    clear()
-    results["driver"] = in_parallel(lambda number: driver.client.CreateSandbox(sandbox=parts.sandbox(f"n-{number}")), count)
-    results["overhead_over_same_requests_percent"] = round(
-        (results["api_server_same_requests"]["per_second"] / results["driver"]["per_second"] - 1) * 100, 1)
+    creates = [create_requests(template, base, number) for number in range(count)]
+    pods = [[requests[2]] for requests in creates]
+    results["pod_alone"] = load("bench_requests", setting.kubeconfig, CONCURRENCY, 1, write_requests(path, pods))
+    clear(setting)
+    results["same_requests"] = load("bench_requests", setting.kubeconfig, CONCURRENCY, 4, write_requests(path, creates))
+    clear(setting)
+    write_messages(path, [parts.sandbox(f"n-{number}") for number in range(count)])
+    before = processor_seconds(driver)
+    results["driver"] = load("bench_calls", driver.socket, "CreateSandbox", CONCURRENCY, path)
+    results["driver"]["driver_cpu_us"] = round((processor_seconds(driver) - before) * 1e6 / count)
     remove_all(setting, driver)
     return results
+
+
+def measure_creates(setting, driver, template, count, rounds):
+    found = [create_round(setting, driver, template, count) for _ in range(rounds)]
+    rate = lambda one, what: one[what]["per_second"]
+    percent = lambda what: sorted(round((rate(one, what) / rate(one, "driver") - 1) * 100, 1) for one in found)
+    return {"rounds": found, "overhead_over_same_requests_percent": percent("same_requests"),
+            "over_the_pod_alone_percent": percent("pod_alone")}
 
 
 def processor_seconds(driver):
@@ -156,7 +153,7 @@ def processor_seconds(driver):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure_memory(setting, templates, counts):
+def measure_memory(setting, template, counts):
     """Sandboxes made straight in the API server, with the webhook away, as a restarted driver finds them."""
     setting.webhook.unregister()
     poster, made, results = Poster(setting.api), 0, {}
@@ -164,11 +161,10 @@ def measure_memory(setting, templates, counts):
 
     def make(number):
         one = str(uuid.UUID(int=number))
-        record, pod = named(templates["secrets"], f"openshell-sandbox-{one}", one), named(templates["pods"], f"m-{number}", one)
-        for item in (record, pod):
-            item["metadata"]["labels"]["openshell.ai/sandbox-name"] = f"m-{number}"
+        record = template.make(template.posted["secrets"], one, f"m-{number}")
+        record["metadata"]["annotations"] = {"openshell.ai/desired-state": "Running", "openshell.ai/phase": "Created"}
         poster.send("POST", base + "secrets", record)
-        poster.send("POST", base + "pods", pod)
+        poster.send("POST", base + "pods", template.make(template.stored_pod, one, f"m-{number}"))
 
     for count in counts:
         with concurrent.futures.ThreadPoolExecutor(CONCURRENCY) as pool:
@@ -197,17 +193,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sandboxes", default="1000,10000", help="for the memory measurement (1000,10000)")
     parser.add_argument("--creates", type=int, default=400, help="for each of the create measurements (400)")
+    parser.add_argument("--rounds", type=int, default=3, help="of the create measurements (3)")
     arguments = parser.parse_args()
     setting = parts.Setting()
     try:
         driver = setting.start_driver("--log-level", "info")
         tell(resident_megabytes_at_start=round(driver.resident_kilobytes() / 1024, 1))
         tell(unary=measure_unary(driver))
-        templates = template_objects(setting, driver)
-        tell(creates=measure_creates(setting, driver, templates, arguments.creates))
+        template = Template(setting)
+        tell(creates=measure_creates(setting, driver, template, arguments.creates, arguments.rounds))
         driver.stop()
         counts = sorted(int(count) for count in arguments.sandboxes.split(","))
-        tell(sandboxes=measure_memory(setting, templates, counts))
+        tell(sandboxes=measure_memory(setting, template, counts))
     finally:
         setting.stop()
 
