@@ -7,7 +7,7 @@
 
 static const struct command *const commands[] = {
     &command_serve, &command_render, &command_explain, &command_review,
-    &command_audit, &command_certs,  &command_version,
+    &command_audit, &command_verify, &command_certs,   &command_version,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)

@@ -57,6 +57,12 @@ static const struct json_path *parse_pointer(const char *pointer, struct pointer
     return &parts->paths[parts->count - 1];
 }
 
+void final_state_append_field(const char *pointer, struct buffer *buffer)
+{
+    struct pointer_parts parts;
+    json_path_append_field(parse_pointer(pointer, &parts), buffer);
+}
+
 bool final_state_deny(const struct injection_result *result, bool was_marked, struct error *error,
                       struct denial_list *denials)
 {

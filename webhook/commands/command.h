@@ -24,4 +24,5 @@ extern const struct command command_explain;
 extern const struct command command_render;
 extern const struct command command_review;
 extern const struct command command_serve;
+extern const struct command command_verify;
 extern const struct command command_version;

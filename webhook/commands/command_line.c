@@ -99,6 +99,26 @@ static bool take_endpoint(struct arguments *arguments, const char *value)
     return true;
 }
 
+static bool take_kubeconfig(struct arguments *arguments, const char *value)
+{
+    arguments->line->kubeconfig = value;
+    return true;
+}
+
+static bool take_context(struct arguments *arguments, const char *value)
+{
+    arguments->line->context = value;
+    return true;
+}
+
+static bool take_namespace(struct arguments *arguments, const char *value)
+{
+    if (!*value)
+        return error_set(arguments->error, ERROR_INVALID, "--namespace: must not be empty");
+    arguments->line->namespace_name = value;
+    return true;
+}
+
 /* The commands' own options. */
 static const struct own_option {
     const char *name;
@@ -114,6 +134,9 @@ static const struct own_option {
     {"as", 0, TAKES_CREATOR, true, take_user},
     {"as-group", 0, TAKES_CREATOR, true, take_group},
     {"endpoint", 0, TAKES_ENDPOINT, true, take_endpoint},
+    {"kubeconfig", 0, TAKES_CLUSTER, true, take_kubeconfig},
+    {"context", 0, TAKES_CLUSTER, true, take_context},
+    {"namespace", 0, TAKES_CLUSTER, true, take_namespace},
 };
 
 #define OWN_OPTIONS (sizeof own_options / sizeof *own_options)

@@ -1,6 +1,6 @@
-/* The command line of render, explain, review and version: which options a command takes, what was given.
- * The options that shape pods are the configuration's own flags (webhook/injection/configuration.h); this
- * module hands them on unread.
+/* The command line of render, explain, review, verify and version: which options a command takes, what was
+ * given. The options that shape pods are the configuration's own flags (webhook/injection/configuration.h);
+ * this module hands them on unread.
  *
  * Forms: `--name value`, `--name=value`, `-o value`, `-ovalue`; `--` ends the options, `-` is an operand. A
  * switch may be given a value too: `--name`, `--name=false`, `--name false`.
@@ -19,6 +19,7 @@ enum command_options {
     TAKES_CONFIGURATION = 2, /* --config, the configuration's flags, --namespace-annotation */
     TAKES_CREATOR = 4,       /* --as, --as-group */
     TAKES_ENDPOINT = 8,      /* --endpoint */
+    TAKES_CLUSTER = 16,      /* --kubeconfig, --context, --namespace */
 };
 
 struct command_syntax {
@@ -38,6 +39,9 @@ struct command_line {
     const char *user_name;        /* NULL: not given */
     cJSON *user_groups;           /* owned; NULL: none */
     enum admission_endpoint endpoint;
+    const char *kubeconfig; /* this and the next two: NULL when not given */
+    const char *context;
+    const char *namespace_name;
     const char **operands; /* owned array */
     size_t operand_count;
 };

@@ -81,34 +81,51 @@ static bool describe(const cJSON *value, struct error *error, struct buffer *wor
     return buffer_check(words, error);
 }
 
-static bool append_value(const cJSON *value, struct error *error, struct buffer *buffer)
+static bool put_value(const cJSON *value, struct error *error, char **result)
 {
     _cleanup_(buffer_done) struct buffer words = BUFFER_INIT(VALUE_BYTES);
+    _cleanup_(buffer_done) struct buffer cut = BUFFER_INIT(VALUE_BYTES);
     if (!describe(value, error, &words))
         return false;
-    append_cut(buffer, buffer_string(&words));
-    return true;
+    append_cut(&cut, buffer_string(&words));
+    return buffer_take(&cut, error, result);
 }
 
-static bool append_new_value(const char *text, struct error *error, struct buffer *buffer)
+static bool put_new_value(const char *text, struct error *error, char **result)
 {
     const struct json_limits limits = {.bytes = strlen(text), .depth = JSON_DEPTH_MAXIMUM};
     _cleanup_(cJSON_Deletep) cJSON *value = NULL;
     return json_parse(text, limits.bytes, &limits, error, &value) && masking_apply(value, error) &&
-           append_value(value, error, buffer);
+           put_value(value, error, result);
+}
+
+bool operation_words_read(cJSON *pod, const struct injection_operation *operation, struct error *error,
+                          struct operation_words *words)
+{
+    _cleanup_(cJSON_Deletep) cJSON *removed = NULL;
+    _cleanup_(freep) char *before = NULL;
+    _cleanup_(freep) char *after = NULL;
+    if (!patch_replay(pod, operation, error, &removed) || (removed && !put_value(removed, error, &before)) ||
+        (operation->value && !put_new_value(operation->value, error, &after)))
+        return false;
+    *words = (struct operation_words){.before = take_pointer(&before), .after = take_pointer(&after)};
+    return true;
+}
+
+void operation_words_done(struct operation_words *words)
+{
+    free(words->before);
+    free(words->after);
+    *words = (struct operation_words){0};
 }
 
 bool operation_words_append(cJSON *pod, const struct injection_operation *operation, struct error *error,
                             struct buffer *buffer)
 {
-    _cleanup_(cJSON_Deletep) cJSON *removed = NULL;
-    if (!patch_replay(pod, operation, error, &removed))
+    _cleanup_(operation_words_done) struct operation_words words = {0};
+    if (!operation_words_read(pod, operation, error, &words))
         return false;
-    if (removed && !append_value(removed, error, buffer))
-        return false;
-    if (removed && operation->value)
-        buffer_append_string(buffer, " -> ");
-    if (operation->value && !append_new_value(operation->value, error, buffer))
-        return false;
+    buffer_append_format(buffer, "%s%s%s", words.before ? words.before : "",
+                         words.before && words.after ? " -> " : "", words.after ? words.after : "");
     return buffer_check(buffer, error);
 }

@@ -39,6 +39,7 @@ static bool make_plan(struct plan *plan, const struct injection_request *request
 {
     const struct topology_definition *topology = topology_find(request->configuration->topology);
     plan->configuration = request->configuration;
+    plan->is_stored = request->is_stored;
     plan->agent = (struct planned_container){.image = "", .pull_policy = ""};
     plan->agent.security = planned_security_none(
         "what the supervisor needs to fence the agent, and nothing of the container's own");
@@ -103,7 +104,7 @@ bool injection_run(const struct injection_request *request, struct error *error,
         *result = found;
         return true;
     }
-    if (json_member(json_member(request->pod, "metadata"), "deletionTimestamp")) {
+    if (!request->is_stored && json_member(json_member(request->pod, "metadata"), "deletionTimestamp")) {
         found.skip_reason = "being deleted: nothing is changed or denied any more";
         *result = found;
         return true;

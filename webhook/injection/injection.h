@@ -28,6 +28,9 @@ struct injection_request {
     const char *user_name;              /* the creator, for allowedCreators; NULL: not known, not checked */
     const cJSON *user_groups;           /* array of strings, or NULL */
     const struct configuration *configuration;
+    /* The pod was admitted and runs: even if its command, volume or annotation of ours is missing it is no
+     * first pass, and one that is being deleted is looked at too. For verify; false at admission. */
+    bool is_stored;
 };
 
 /* One operation of the patch (RFC 6902) with its reason. Pointer and value are texts of the result. */

@@ -15,13 +15,13 @@
 static const char spec_reason[] =
     "the command that the supervisor starts in the sandbox: the container's own";
 
-/* The supervisor reads {"version":1,"command":[...],"tty":...}; unknown keys are fine. */
-static bool is_spec(const char *text, size_t length)
+/* The supervisor reads {"version":1,"command":[...],"tty":...}; unknown keys are fine. `why_not` is set when
+ * the text could not even be read: it may be memory that is missing. */
+static bool is_spec(const char *text, size_t length, struct error *why_not)
 {
     const struct json_limits limits = {.bytes = 2 * MAIN_PROCESS_BYTES, .depth = SPEC_DEPTH};
-    struct error ignored;
     _cleanup_(cJSON_Deletep) cJSON *spec = NULL;
-    if (!json_parse(text, length, &limits, &ignored, &spec))
+    if (!json_parse(text, length, &limits, why_not, &spec))
         return false;
     int64_t version;
     const cJSON *command = json_member(spec, "command");
@@ -38,18 +38,17 @@ static bool is_spec(const char *text, size_t length)
 }
 
 /* The unpadded URL-safe alphabet turned into the common one. */
-static bool is_encoded_spec(const char *encoded)
+static bool is_encoded_spec(const char *encoded, struct error *why_not)
 {
     struct buffer text = BUFFER_INIT(2 * MAIN_PROCESS_BYTES);
     struct buffer decoded = BUFFER_INIT(2 * MAIN_PROCESS_BYTES);
-    struct error ignored;
     for (const char *at = encoded; *at; at++)
         buffer_append_character(&text, *at == '-' ? '+' : *at == '_' ? '/' : *at);
     while (text.length % 4 && text.failure == ERROR_NONE)
         buffer_append_character(&text, '=');
-    bool is_valid = !strpbrk(encoded, "+/=") && buffer_check(&text, &ignored) &&
-                    base64_decode(buffer_string(&text), text.length, &ignored, &decoded) &&
-                    is_spec(buffer_string(&decoded), decoded.length);
+    bool is_valid = !strpbrk(encoded, "+/=") && buffer_check(&text, why_not) &&
+                    base64_decode(buffer_string(&text), text.length, why_not, &decoded) &&
+                    is_spec(buffer_string(&decoded), decoded.length, why_not);
     buffer_done(&text);
     buffer_done(&decoded);
     return is_valid;
@@ -62,10 +61,14 @@ static bool plan_present_spec(struct plan *plan, const struct json_path *agent_p
     const cJSON *variable = pod_find_named(json_member(plan->sandbox.agent, "env"), SPEC_NAME, NULL);
     const char *text = pod_string(variable, "value");
     bool is_encoded = strncmp(text, SPEC_ENCODED_PREFIX, sizeof SPEC_ENCODED_PREFIX - 1) == 0;
-    if (is_encoded ? is_encoded_spec(text + sizeof SPEC_ENCODED_PREFIX - 1) : is_spec(text, strlen(text))) {
+    struct error why_not = {0};
+    if (is_encoded ? is_encoded_spec(text + sizeof SPEC_ENCODED_PREFIX - 1, &why_not)
+                   : is_spec(text, strlen(text), &why_not)) {
         plan_add_variable(plan, &plan->agent, SPEC_NAME, text, spec_reason);
         return true;
     }
+    if (why_not.code == ERROR_NO_MEMORY)
+        return error_set_no_memory(error);
     return denial_list_add(
         denials, "MainProcessInvalid", JSON_MEMBER(agent_path, "env"), error,
         "the command is the supervisor's, so " SPEC_NAME " must hold the main process as "

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define DIGEST_PREFIX 16
-
 bool marks_has_command(const struct plan *plan)
 {
     const cJSON *command = json_member(plan->sandbox.agent, "command");
@@ -36,7 +34,7 @@ static const char *injection_value(struct plan *plan)
                        topology_find(configuration->topology)->name,
                        configuration->sideload_method == SIDELOAD_IMAGE_VOLUME ? "image-volume"
                                                                                : "init-container",
-                       DIGEST_PREFIX, configuration->digest);
+                       MARKS_DIGEST_CHARACTERS, configuration->digest);
 }
 
 void marks_apply(struct plan *plan, struct editor *editor)

@@ -10,6 +10,9 @@
 #define ANNOTATION_INJECTION "openshell.ai/injection"
 #define ANNOTATION_INJECTED_BY "openshell.ai/injected-by"
 
+/* How much of the configuration's digest the annotation holds. */
+#define MARKS_DIGEST_CHARACTERS 16
+
 /* The agent's command is exactly the planned one. */
 bool marks_has_command(const struct plan *plan);
 

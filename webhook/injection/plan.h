@@ -105,8 +105,8 @@ struct sandbox {
     enum credential credential; /* never CREDENTIAL_AUTO */
     bool has_user_namespace;    /* an effective hostUsers: false */
     bool has_workspace;         /* volume `workspace` at /sandbox */
-    bool has_our_command;       /* the agent's command is exactly the supervisor's */
-    bool is_marked;             /* our second pass: command, volume and annotation are there */
+    bool has_our_command;       /* the agent's command is exactly the supervisor's, or was: see is_stored */
+    bool is_marked;             /* our second pass: command, volume and annotation are there, or were */
     const char *log_level;      /* the pod's literal OPENSHELL_LOG_LEVEL, or NULL */
     uint32_t uid;
     uint32_t gid;
@@ -115,6 +115,7 @@ struct sandbox {
 
 struct plan {
     const struct configuration *configuration;
+    bool is_stored; /* as in struct injection_request */
     struct pod_view view;
     struct sandbox sandbox;
 

@@ -137,7 +137,7 @@ bool sandbox_identify(struct plan *plan, struct error *error, struct denial_list
     sandbox->has_user_namespace = has_user_namespace(plan);
     sandbox->has_workspace = has_workspace(plan);
     sandbox->log_level = find_log_level(sandbox->agent);
-    sandbox->has_our_command = marks_has_command(plan);
-    sandbox->is_marked = sandbox->has_our_command && marks_are_present(plan);
+    sandbox->has_our_command = plan->is_stored || marks_has_command(plan);
+    sandbox->is_marked = plan->is_stored || (sandbox->has_our_command && marks_are_present(plan));
     return true;
 }

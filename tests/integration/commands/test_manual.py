@@ -13,7 +13,7 @@ sys.path.insert(0, str(PROJECT / "tests/support"))
 import injector
 
 PAGES = sorted((PROJECT / "docs/man").glob("*.1"))
-COMMANDS = ("explain", "render", "review", "version")
+COMMANDS = ("explain", "render", "review", "verify", "version")
 
 
 def text_of(page):

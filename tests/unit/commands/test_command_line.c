@@ -131,6 +131,22 @@ static void collects_annotations_and_groups(void **state)
     command_line_done(&line);
 }
 
+static void takes_where_the_cluster_is(void **state)
+{
+    (void) state;
+    static const struct command_syntax cluster = {.options = TAKES_CLUSTER};
+    struct command_line line = {0};
+    struct error error;
+    assert_true(parse(&cluster, WORDS("--kubeconfig=file", "--context", "name", "--namespace=openshell"),
+                      &error, &line));
+    assert_string_equal(line.kubeconfig, "file");
+    assert_string_equal(line.context, "name");
+    assert_string_equal(line.namespace_name, "openshell");
+    command_line_done(&line);
+    assert_refused(&cluster, WORDS("--namespace="), "--namespace: must not be empty");
+    assert_refused(&full, WORDS("--context=name"), "unknown option --context");
+}
+
 static void takes_the_endpoint_by_name(void **state)
 {
     (void) state;
@@ -242,6 +258,7 @@ int main(void)
         cmocka_unit_test(hands_on_flags_of_the_configuration),
         cmocka_unit_test(a_switch_needs_no_value_and_takes_only_a_plain_one),
         cmocka_unit_test(collects_annotations_and_groups),
+        cmocka_unit_test(takes_where_the_cluster_is),
         cmocka_unit_test(takes_the_endpoint_by_name),
         cmocka_unit_test(help_ends_the_reading),
         cmocka_unit_test(names_what_it_refuses),
