@@ -7,4 +7,5 @@
 
 extern const struct command command_audit_match;
 extern const struct command command_audit_replay;
+extern const struct command command_audit_report;
 extern const struct command command_audit_show;
