@@ -14,11 +14,13 @@ import signal
 import time
 import unittest
 
+import yaml
+
 import webhook_server
-from certificate_replicas import (CONFIGURATIONS, DRAIN_FLAG, WAIT_LIMIT_S, Load, Replica, Replicas, install,
-                                  verifications)
+from certificate_replicas import (CONFIGURATIONS, DRAIN_FLAG, REPOSITORY, WAIT_LIMIT_S, Load, Replica, Replicas,
+                                  install, verifications)
 from own_addresses import OwnAddresses
-from webhook_server import NAMESPACE, wait_for
+from webhook_server import NAMESPACE, SERVICE_NAME, wait_for
 from webhook_test_case import WebhookTestCase, sandbox_pod
 
 REPLICAS = 3
@@ -35,8 +37,8 @@ class CertificatesTest(WebhookTestCase):
         addresses = OwnAddresses(REPLICAS)
         cls.addClassCleanup(addresses.release)
         cls.set_up_cluster()
-        kubeconfig = install(cls.cluster, cls.directory)
-        items = [Replica(cls.directory, kubeconfig, address, FLAGS) for address in addresses.items]
+        cls.account = install(cls.cluster, cls.directory)
+        items = [Replica(cls.directory, cls.account, address, FLAGS) for address in addresses.items]
         cls.replicas = Replicas(cls.cluster, items)
         cls.addClassCleanup(cls.replicas.end)
         for replica in items:
@@ -49,6 +51,7 @@ class CertificatesTest(WebhookTestCase):
         self.load = Load(self.replicas, sandbox_pod("load"))
 
     def tearDown(self):
+        wait_for(lambda: self.load.created > 10 and self.load.handshakes > 10, WAIT_LIMIT_S, "the load is under way")
         failures = self.load.end()
         print(f"\n{self.id()}: {self.load.created} pods, {self.load.handshakes} handshakes, {len(failures)} failed",
               flush=True)
@@ -57,13 +60,12 @@ class CertificatesTest(WebhookTestCase):
                 print(replica.log.read_text()[-3000:])
         self.assertEqual(failures, [])
         self.assertEqual([replica.address for replica in self.replicas.failed], [], "replicas that ended by themselves")
-        self.assertGreater(self.load.created, 10)
-        self.assertGreater(self.load.handshakes, 10)
 
-    def certs(self, *arguments):
+    def certs(self, *arguments, kubeconfig=None):
+        """Exit code and output; as the cluster's administrator unless a kubeconfig is given."""
         result = webhook_server.injector.run(
             "certs", *arguments, f"--namespace={NAMESPACE}",
-            extra_environment={"KUBECONFIG": str(self.cluster.state / "kubeconfig")})
+            extra_environment={"KUBECONFIG": str(kubeconfig or self.cluster.state / "kubeconfig")})
         return result.returncode, result.stdout + result.stderr
 
     def authorities(self):
@@ -200,6 +202,74 @@ class CertificatesTest(WebhookTestCase):
                 wait_for(lambda: right in self.replicas.api.bundles(plural), WAIT_LIMIT_S, "the bundle is right again")
                 print(f"\n{plural}: right again after {time.monotonic() - begin:.3f} s", flush=True)
         webhook_server.wait_until_called(self.cluster, sandbox_pod("probe"))
+
+
+    def may(self, verb, group, resource, name="", namespace=NAMESPACE):
+        """Whether the webhook's own account may do this."""
+        status, answer = self.replicas.api.request(
+            "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+            {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+             "spec": {"user": f"system:serviceaccount:{NAMESPACE}:{NAMESPACE}",
+                      "resourceAttributes": {"verb": verb, "group": group, "resource": resource, "name": name,
+                                             "namespace": namespace}}})
+        self.assertEqual(status, 201, answer)
+        return answer["status"]["allowed"]
+
+    def test_rights_are_for_named_objects_alone(self):
+        lease = "openshell-injector-certificates"
+        granted = [("", "secrets", SECRET, verb) for verb in ("get", "list", "watch", "update")]
+        granted += [("coordination.k8s.io", "leases", lease, verb) for verb in ("get", "update")]
+        granted += [("admissionregistration.k8s.io", plural, NAMESPACE, verb)
+                    for plural in CONFIGURATIONS for verb in ("get", "list", "watch", "patch")]
+        for group, resource, name, verb in granted:
+            namespace = "" if group.startswith("admission") else NAMESPACE
+            self.assertTrue(self.may(verb, group, resource, name, namespace), (verb, resource))
+            self.assertFalse(self.may(verb, group, resource, "another", namespace), (verb, resource))
+            self.assertFalse(self.may(verb, group, resource, "", namespace), (verb, resource))
+            self.assertFalse(self.may("delete", group, resource, name, namespace), resource)
+            if namespace:
+                self.assertFalse(self.may(verb, group, resource, name, "default"), (verb, resource))
+                self.assertTrue(self.may("create", group, resource), resource)
+
+    def test_status_shows_the_holder_with_the_rights_of_the_account(self):
+        code, text = self.certs("status", "--output=json", kubeconfig=self.account)
+        self.assertEqual(code, 0, text)
+        lease = webhook_server.json.loads(text)["lease"]
+        holder = self.cluster.kubectl("get", "lease", lease["name"], f"--namespace={NAMESPACE}",
+                                      "--output=jsonpath={.spec.holderIdentity}")
+        self.assertEqual(lease["holder"], holder)
+        self.assertNotEqual(holder, "")
+
+    def test_missing_right_is_named(self):
+        kubeconfig = self.directory / "nobody.kubeconfig"
+        webhook_server.write_service_account_kubeconfig(self.cluster, kubeconfig, account="default")
+        for arguments in (("status",), ("rotate", "--authority"), ("export",)):
+            code, text = self.certs(*arguments, kubeconfig=kubeconfig)
+            self.assertEqual(code, 2, text)
+            self.assertIn(f'secrets "{SECRET}" is forbidden: User "system:serviceaccount:{NAMESPACE}:default"', text)
+
+    def test_cert_manager_overlay_fits_together(self):
+        text = self.cluster.kubectl("kustomize", REPOSITORY / "manifests/overlays/cert-manager")
+        documents = [document for document in yaml.safe_load_all(text) if document]
+
+        def named(kind):
+            return {document["metadata"]["name"]: document for document in documents if document["kind"] == kind}
+        deployment, certificates, issuers = named("Deployment")[NAMESPACE], named("Certificate"), named("Issuer")
+        mounted = {volume["secret"]["secretName"] for volume in deployment["spec"]["template"]["spec"]["volumes"]
+                   if "secret" in volume}
+        serving = next(certificate for certificate in certificates.values()
+                       if certificate["spec"]["secretName"] in mounted)
+        self.assertIn(SERVICE_NAME, serving["spec"]["dnsNames"])
+        for certificate in certificates.values():
+            self.assertIn(certificate["spec"]["issuerRef"]["name"], issuers)
+        authority = issuers[serving["spec"]["issuerRef"]["name"]]["spec"]["ca"]["secretName"]
+        self.assertTrue(any(certificate["spec"]["secretName"] == authority and certificate["spec"]["isCA"]
+                            for certificate in certificates.values()))
+        for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
+            configuration = named(kind)[NAMESPACE]
+            self.assertEqual(configuration["metadata"]["annotations"]["cert-manager.io/inject-ca-from"],
+                             f"{NAMESPACE}/{serving['metadata']['name']}")
+            self.assertFalse(any("caBundle" in webhook["clientConfig"] for webhook in configuration["webhooks"]))
 
 
 if __name__ == "__main__":

@@ -152,9 +152,9 @@ def wait_until_called(cluster, pod):
         raise AssertionError(f"{error}; last it said: {said[0]}") from None
 
 
-def write_service_account_kubeconfig(cluster, path):
-    """A kubeconfig at `path` with the rights of the webhook's own service account."""
-    token = cluster.kubectl("create", "token", NAMESPACE, f"--namespace={NAMESPACE}", "--duration=1h").strip()
+def write_service_account_kubeconfig(cluster, path, account=NAMESPACE):
+    """A kubeconfig at `path` with the rights of a service account in the webhook's namespace: the webhook's own."""
+    token = cluster.kubectl("create", "token", account, f"--namespace={NAMESPACE}", "--duration=1h").strip()
     config = json.loads(cluster.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
     config["users"] = [{"name": config["users"][0]["name"], "user": {"token": token}}]
     path = pathlib.Path(path)
