@@ -4,6 +4,7 @@
 Needs openssl, certtool and Go.
 """
 
+import base64
 import datetime
 import json
 import os
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import unittest
 
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
@@ -198,6 +200,23 @@ class CertsTest(unittest.TestCase):
             for action in ("status", "rotate", "export", "init"):
                 self.assertIn("authorities.json", self.certs(action, code=2))
             self.assertEqual(path.read_text(), damaged)
+
+    def test_client_certificate_is_verified_by_three_others(self):
+        for algorithm in ALGORITHMS:
+            self.certs("admission-kubeconfig", f"--certificate-algorithm={algorithm}", folder=algorithm)
+            folder = self.folder / algorithm
+            user = yaml.safe_load((folder / "kubeconfig").read_text())["users"][0]["user"]
+            chain = folder / "client.crt"
+            chain.write_bytes(base64.b64decode(user["client-certificate-data"]))
+            bundle = folder / "client-ca.crt"
+            for result in (call("openssl", "verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", bundle, chain),
+                           call(self.go_verify, "-client", bundle, chain),
+                           call("certtool", "--verify", "--verify-profile=medium", "--verify-purpose=1.3.6.1.5.5.7.3.2",
+                                "--load-ca-certificate", bundle, "--infile", chain)):
+                self.assertEqual(result.returncode, 0, f"{result.args}: {result.stdout}{result.stderr}")
+            # It is for a client alone.
+            self.assertNotEqual(call("openssl", "verify", "-purpose", "sslserver", "-CAfile", bundle, chain).returncode,
+                                0)
 
     def test_wrong_command_lines_are_explained(self):
         for arguments, part in ((("status", "--nothing"), "unknown option --nothing"),

@@ -1,6 +1,8 @@
-// Verifies a server's certificate chain as the API server does, with Go's crypto/x509.
+// Verifies a server's certificate chain as the API server does, or a client's, with Go's crypto/x509.
 //
 // Usage: verify BUNDLE.pem CHAIN.pem HOST
+//
+//	verify -client BUNDLE.pem CHAIN.pem
 package main
 
 import (
@@ -32,18 +34,24 @@ func readChain(path string) []*x509.Certificate {
 }
 
 func main() {
-	if len(os.Args) != 4 {
-		fail(fmt.Errorf("usage: verify BUNDLE.pem CHAIN.pem HOST"))
+	options := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool()}
+	arguments := os.Args[1:]
+	if len(arguments) != 3 {
+		fail(fmt.Errorf("usage: verify BUNDLE.pem CHAIN.pem HOST, or verify -client BUNDLE.pem CHAIN.pem"))
 	}
-	roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
-	for _, certificate := range readChain(os.Args[1]) {
-		roots.AddCert(certificate)
+	if arguments[0] == "-client" {
+		options.KeyUsages = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+		arguments = arguments[1:]
+	} else {
+		options.DNSName = arguments[2]
 	}
-	chain := readChain(os.Args[2])
+	for _, certificate := range readChain(arguments[0]) {
+		options.Roots.AddCert(certificate)
+	}
+	chain := readChain(arguments[1])
 	for _, certificate := range chain[1:] {
-		intermediates.AddCert(certificate)
+		options.Intermediates.AddCert(certificate)
 	}
-	options := x509.VerifyOptions{Roots: roots, Intermediates: intermediates, DNSName: os.Args[3]}
 	if _, err := chain[0].Verify(options); err != nil {
 		fail(err)
 	}
