@@ -5,6 +5,7 @@
 
 #include "webhook/commands/command.h"
 
+extern const struct command command_audit_diff;
 extern const struct command command_audit_match;
 extern const struct command command_audit_replay;
 extern const struct command command_audit_report;

@@ -35,6 +35,14 @@ bool html_append_text(struct buffer *buffer, const char *text)
     return buffer->failure == ERROR_NONE;
 }
 
+bool html_append_count(struct buffer *buffer, size_t count)
+{
+    if (count < 1000)
+        return buffer_append_format(buffer, "%zu", count);
+    html_append_count(buffer, count / 1000);
+    return buffer_append_format(buffer, ",%03zu", count % 1000);
+}
+
 bool html_append_json(struct buffer *buffer, const char *json, size_t length)
 {
     while (length > 0) {

@@ -114,8 +114,9 @@ static bool append_about(struct page *page)
 
 static void append_total(struct page *page, const char *class, size_t count, const char *name)
 {
-    buffer_append_format(&page->html, "<li class=\"%s\"><strong>%zu</strong><span>%s</span></li>", class,
-                         count, name);
+    buffer_append_format(&page->html, "<li class=\"%s\"><strong>", class);
+    html_append_count(&page->html, count);
+    buffer_append_format(&page->html, "</strong><span>%s</span></li>", name);
 }
 
 static bool append_totals(struct page *page)
@@ -201,8 +202,9 @@ static bool append_images(struct page *page)
 static bool append_newest_note(struct page *page)
 {
     size_t count = page->data->decisions < REPORT_NEWEST ? page->data->decisions : REPORT_NEWEST;
-    buffer_append_format(&page->html, "%zu of %zu; the others need JavaScript, or <code>audit show</code>",
-                         count, page->data->decisions);
+    buffer_append_format(&page->html, "%zu of ", count);
+    html_append_count(&page->html, page->data->decisions);
+    buffer_append_string(&page->html, "; the others need JavaScript, or <code>audit show</code>");
     return true;
 }
 

@@ -50,8 +50,11 @@ static void append_row(struct buffer *html, const struct report_tally *tally, co
     size_t denied = counts->of[REPORT_DENIED] + counts->of[REPORT_ERROR];
     buffer_append_format(html, "<tr><td>%s", is_code ? "<code>" : "");
     html_append_text(html, *name ? name : "(none)");
-    buffer_append_format(html, "%s</td><td class=\"number\">%zu</td><td class=\"number\">%zu</td>",
-                         is_code ? "</code>" : "", ranked->total - denied, denied);
+    buffer_append_format(html, "%s</td><td class=\"number\">", is_code ? "</code>" : "");
+    html_append_count(html, ranked->total - denied);
+    buffer_append_string(html, "</td><td class=\"number\">");
+    html_append_count(html, denied);
+    buffer_append_string(html, "</td>");
     append_bar(html, counts, largest);
     buffer_append_string(html, "</tr>");
 }

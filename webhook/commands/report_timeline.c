@@ -14,7 +14,7 @@ struct bars {
     int64_t start_s, step_s;
     size_t count;
     struct report_counts of[REPORT_BARS];
-    size_t largest; /* total of a bar */
+    size_t largest; /* total of a bar, rounded up: the height of the drawing */
 };
 
 /* The shortest step that a person would choose and that gives few enough bars. */
@@ -26,6 +26,19 @@ static int64_t choose_step(int64_t first_s, int64_t last_s)
         if (last_s / steps[i] - first_s / steps[i] < REPORT_BARS)
             return steps[i];
     return (last_s - first_s) / (REPORT_BARS - 1) + 1;
+}
+
+/* The next of 1, 2, 4, 5, 10, 20, ... so that half of it is a round number too. */
+static size_t round_up(size_t value)
+{
+    size_t power = 1;
+    while (power <= value / 10)
+        power *= 10;
+    static const size_t factors[] = {1, 2, 4, 5, 6, 8, 10};
+    for (size_t i = 0; i < sizeof factors / sizeof *factors; i++)
+        if (factors[i] * power >= value)
+            return factors[i] * power;
+    return value;
 }
 
 static size_t total_of(const struct report_counts *counts)
@@ -56,6 +69,7 @@ static void fill_bars(const struct report_data *data, struct bars *bars)
     for (size_t i = 0; i < bars->count; i++)
         if (total_of(&bars->of[i]) > bars->largest)
             bars->largest = total_of(&bars->of[i]);
+    bars->largest = round_up(bars->largest);
 }
 
 static void format_moment(int64_t time_s, bool has_clock, char text[static MOMENT_BYTES])

@@ -256,6 +256,7 @@
     line.append(element("td", "number", row[SEQUENCE]), element("td", "", timeOf(row).slice(0, 19)), decision,
       element("td", "", text(row[REASON])), element("td", "", podOf(row)), element("td", "", row[NAME]),
       element("td", "", text(row[USER])));
+    for (const cell of line.cells) cell.title = cell.textContent;
     line.addEventListener("click", () => showDetail(row));
     line.addEventListener("keydown", (event) => event.key === "Enter" && showDetail(row));
     return line;
