@@ -190,7 +190,7 @@ static bool visit(void *context, struct audit_visit *visit, struct error *error)
         return true;
     diffing->is_found = true;
     if (!patch_diff_read(decision->patch, strlen(decision->patch), error, &patch) ||
-        !masking_apply(patch, error) || !find_object(diffing, decision, error, &review, &object))
+        !find_object(diffing, decision, error, &review, &object) || (!object && !masking_apply(patch, error)))
         return false;
     append_heading(diffing, visit);
     bool is_shown = object ? append_change(diffing, object, patch, error)
