@@ -44,7 +44,7 @@ static size_t markable_length(const char *word)
 
 static bool begins_with(const char *text, const char *word, size_t word_length)
 {
-    return word_length && strncmp(text, word, word_length) == 0;
+    return word_length && *text == *word && strncmp(text, word, word_length) == 0;
 }
 
 /* How much of JSON text belongs together at `text`: an escape is never cut. */

@@ -1,0 +1,149 @@
+#!/usr/bin/python3
+"""`audit match`: what the API server wrote down and what we did are the same, and each way in which they are not is
+found."""
+
+import json
+import unittest
+
+from audit_case import AuditCase
+
+WEBHOOK = "inject.injector.openshell.ai"
+
+
+class Match(AuditCase):
+    def events(self, change=None):
+        """The path of the API server's log, with events that `change` has changed."""
+        events = [json.loads(line) for line in self.api_log.read_text().splitlines()]
+        if change:
+            changed = change(events)
+            events = events if changed is None else changed
+        path = self.directory / f"api-{len(list(self.directory.iterdir()))}.log"
+        path.write_text("".join(json.dumps(event, separators=(",", ":")) + "\n" for event in events))
+        return path
+
+    def match(self, log, *api_logs, status=0):
+        options = [item for path in api_logs for item in ("--api-audit-log", path)]
+        *findings, summary = self.json_lines("match", log, *options, status=status)
+        return findings, summary
+
+    def test_the_same_on_both_sides(self):
+        findings, summary = self.match(self.bare, self.api_log)
+        self.assertEqual((findings, summary["matched"]), ([], self.RECORDS))
+        self.assertIn("0 findings", self.audit("match", self.bare, "--api-audit-log", self.api_log))
+
+    def test_rotated_files_and_several_replicas(self):
+        def half(events, begin, end):
+            return self.events(lambda found: found[begin:end])
+        logs = (half(None, 0, 90), half(None, 90, self.RECORDS))
+        findings, summary = self.match(self.bare, *logs)
+        self.assertEqual((findings, summary["matched"]), ([], self.RECORDS))
+        replica = self.copy(self.bare, lambda lines: lines[100:])
+        first = self.copy(self.bare, lambda lines: lines[:100])
+        *findings, summary = self.json_lines("match", first, replica, "--api-audit-log", self.api_log)
+        self.assertEqual((findings, summary["matched"]), ([], self.RECORDS))
+
+    def test_an_altered_record(self):
+        log = self.copy(self.bare, lambda lines: [lines[0].replace('"user":"', '"user":"x', 1), *lines[1:]])
+        findings, _ = self.match(log, self.api_log, status=1)
+        self.assertEqual([finding["kind"] for finding in findings], ["missing-record", "unknown-record"])
+        self.assertTrue(findings[1]["record"].startswith("1:"))
+
+    def test_a_removed_record(self):
+        findings, _ = self.match(self.copy(self.bare, lambda lines: lines[:10] + lines[11:]), self.api_log, status=1)
+        self.assertEqual([(finding["kind"], finding["record"].split(":")[0]) for finding in findings],
+                         [("missing-record", "11")])
+
+    def test_a_forged_record(self):
+        def forge(lines):
+            forged = json.loads(lines[20]) | {"uid": "forged", "pod": "forged"}
+            return lines[:21] + [json.dumps(forged) + "\n"] + lines[21:]
+        findings, _ = self.match(self.copy(self.bare, forge), self.api_log, status=1)
+        self.assertEqual([(finding["kind"], finding["pod"]) for finding in findings], [("unknown-record", "forged")])
+
+    def test_a_pod_that_the_webhook_never_saw(self):
+        def unregister(events):
+            events.append(json.loads(json.dumps(events[3])) | {"auditID": "unseen", "annotations": {}})
+        findings, _ = self.match(self.bare, self.events(unregister), status=1)
+        self.assertEqual([(finding["kind"], finding["auditID"]) for finding in findings], [("unseen-pod", "unseen")])
+
+    def test_pods_that_are_no_sandboxes_are_counted(self):
+        def add(events):
+            event = json.loads(json.dumps(events[3])) | {"annotations": {}}
+            del event["requestObject"]["metadata"]["labels"]
+            events.append(event)
+            event = dict(event)
+            del event["requestObject"]
+            events.append(event)
+        _, summary = self.match(self.bare, self.events(add))
+        self.assertEqual((summary["unlabelled"], summary["withoutObject"]), (1, 1))
+
+    def test_a_decision_without_a_record(self):
+        def strip(events):
+            del events[5]["annotations"][f"{WEBHOOK}/audit-record"]
+        findings, _ = self.match(self.copy(self.bare, lambda lines: lines[:5] + lines[6:]), self.events(strip), status=1)
+        self.assertEqual([finding["kind"] for finding in findings], ["unrecorded"])
+
+    def test_another_patch_than_recorded(self):
+        def alter(events):
+            event = next(event for event in events
+                         if "patch.webhook.admission.k8s.io/round_0_index_0" in event["annotations"])
+            key = "patch.webhook.admission.k8s.io/round_0_index_0"
+            annotation = json.loads(event["annotations"][key])
+            annotation["patch"].pop()
+            event["annotations"][key] = json.dumps(annotation)
+        findings, _ = self.match(self.bare, self.events(alter), status=1)
+        self.assertEqual([finding["kind"] for finding in findings], ["different-patch"])
+
+    def test_the_way_in_which_a_patch_is_printed_does_not_matter(self):
+        def reprint(events):
+            for event in events:
+                for key, text in event["annotations"].items():
+                    if key.startswith("patch."):
+                        event["annotations"][key] = json.dumps(json.loads(text), indent=1).replace(">", "\\u003e")
+        findings, _ = self.match(self.bare, self.events(reprint))
+        self.assertEqual(findings, [])
+
+    def test_a_second_call_for_the_same_pod_explains_a_record_without_an_anchor(self):
+        def again(lines):
+            second = json.loads(lines[8]) | {"uid": "second", "decision": "unchanged", "reason": "Unchanged"}
+            second.pop("patch", None)
+            return lines[:9] + [json.dumps(second) + "\n"] + lines[9:]
+
+        def reinvoke(events):
+            call = events[8]["annotations"]["mutation.webhook.admission.k8s.io/round_0_index_0"]
+            events[8]["annotations"]["mutation.webhook.admission.k8s.io/round_1_index_0"] = call
+        findings, summary = self.match(self.copy(self.bare, again), self.events(reinvoke))
+        self.assertEqual((findings, summary["reinvoked"]), ([], 1))
+
+    def test_an_answer_that_did_not_arrive(self):
+        def lose(events):
+            annotations = events[8]["annotations"]
+            for key in [key for key in annotations if not key.startswith("mutation.")]:
+                del annotations[key]
+            events[8]["responseStatus"]["code"] = 500
+        findings, summary = self.match(self.bare, self.events(lose))
+        self.assertEqual((findings, summary["unanswered"]), ([], 1))
+
+    def test_times_that_the_other_log_does_not_cover_are_counted(self):
+        findings, summary = self.match(self.bare, self.events(lambda events: events[100:]))
+        self.assertEqual((findings, summary["outside"]), ([], 100))
+        findings, summary = self.match(self.copy(self.bare, lambda lines: lines[100:]), self.api_log)
+        self.assertEqual((findings, summary["outside"]), ([], 100))
+
+    def test_other_lines_are_passed_over_and_broken_ones_are_errors(self):
+        path = self.directory / "mixed.log"
+        path.write_text('{"kind":"Event","verb":"get"}\n' + self.api_log.read_text())
+        self.assertEqual(self.match(self.bare, path)[0], [])
+        path.write_text('{"verb":"create","objectRef":{"resource":"pods"\n')
+        self.audit("match", self.bare, "--api-audit-log", path, status=2)
+        path.write_text('{"verb":"create","objectRef":{"resource":"pods"}}\n')
+        self.audit("match", self.bare, "--api-audit-log", path, status=2)
+
+    def test_wrong_usage(self):
+        self.audit("match", self.bare, status=2)
+        self.audit("match", "--api-audit-log", self.api_log, status=2)
+        self.audit("match", self.bare, "--api-audit-log", self.directory / "absent", status=2)
+
+
+if __name__ == "__main__":
+    unittest.main()
