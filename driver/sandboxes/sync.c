@@ -12,6 +12,9 @@
 
 /* Longest event that is passed on to the gateway. */
 #define EVENT_BYTES_MAXIMUM (16u * 1024)
+/* Watches of events have no bookmarks, so a quiet one looks dead (KUBERNETES_WATCH_STALL_MS) unless it ends
+ * before; the server takes up to twice this. */
+#define EVENT_WATCH_SECONDS 60u
 
 /* One reflector's view. */
 struct feed {
@@ -183,7 +186,8 @@ bool sync_start(struct kubernetes_client *client, const struct driver_configurat
     bool is_shared = configuration->workspace_mode == WORKSPACE_SHARED;
     const char *namespace_name = is_shared ? configuration->namespace_name : NULL;
     const struct kubernetes_reflector_options ours = {.label_selector = selector};
-    const struct kubernetes_reflector_options of_pods = {.field_selector = "involvedObject.kind=Pod"};
+    const struct kubernetes_reflector_options of_pods = {.field_selector = "involvedObject.kind=Pod",
+                                                         .watch_seconds = EVENT_WATCH_SECONDS};
     if (!start_feed(&sync->records, client, namespace_name, &ours, error) ||
         !start_feed(&sync->pods, client, namespace_name, &ours, error))
         return false;

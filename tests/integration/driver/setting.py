@@ -1,7 +1,7 @@
 """What the driver's tests run in: a cluster, the webhook registered with it, a driver, and a client of each.
 
-A test module calls `acquire()` before its first test and `release()` after its last; modules that run together share
-one cluster. Nothing here decides whether a test passes.
+A test module calls `acquire()` before its first test and `release()` after its last, whatever comes between; modules
+that run together share one cluster. Nothing here decides whether a test passes.
 """
 
 import base64
@@ -251,8 +251,16 @@ class DriverProcess:
              *flags], env=injector.environment() | (environment or {}), stdout=self.log, stderr=self.log)
         self.client = None
         if wait:
-            wait_for(self._is_ready, what="the driver")
+            self._wait_until_ready()
             self.client = wire.Driver(self.socket)
+
+    def _wait_until_ready(self):
+        try:
+            wait_for(self._is_ready, what="the driver")
+        except AssertionError:
+            self.process.kill()
+            self.process.wait()
+            raise
 
     def _is_ready(self):
         assert self.process.poll() is None, self.log_path.read_text()[-3000:]
@@ -344,6 +352,15 @@ class Setting:
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="driver-test-"))
         self.own_cluster = None if cluster else Cluster(self.directory / "cluster")
         self.cluster = cluster or self.own_cluster
+        self.drivers = []
+        self.webhook = None
+        try:
+            self._start(webhook_flags)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self, webhook_flags):
         self.kubeconfig = self.cluster.succeed("up").splitlines()[-1]
         self.api = Api(self.kubeconfig)
         self.create_namespace(NAMESPACE)
@@ -351,7 +368,6 @@ class Setting:
         self.webhook = Webhook(self.api, self.directory)
         self.webhook.run(webhook_flags, kubeconfig=self.kubeconfig)
         self.webhook.register()
-        self.drivers = []
 
     def create_namespace(self, name, labels=None):
         self.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name, "labels": labels or {}}})
@@ -376,9 +392,10 @@ class Setting:
         self.stop_drivers()
         if self.own_cluster:
             self.own_cluster.run("down")
-        else:
+        elif self.webhook:
             self.webhook.unregister()
-        self.webhook.stop()
+        if self.webhook:
+            self.webhook.stop()
         if os.environ.get("KEEP_TEST_FILES"):
             print("kept", self.directory, file=sys.stderr)
         else:

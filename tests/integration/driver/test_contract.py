@@ -25,11 +25,8 @@ driver = None
 def setUpModule():
     global setting, driver
     setting = parts.acquire()
+    unittest.addModuleCleanup(parts.release)
     driver = setting.start_driver()
-
-
-def tearDownModule():
-    parts.release()
 
 
 class DriverTest(unittest.TestCase):

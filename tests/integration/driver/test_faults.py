@@ -23,10 +23,7 @@ setting = None
 def setUpModule():
     global setting
     setting = parts.acquire()
-
-
-def tearDownModule():
-    parts.release()
+    unittest.addModuleCleanup(parts.release)
 
 
 class FaultTest(unittest.TestCase):

@@ -25,11 +25,8 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 def setUpModule():
     global setting, driver
     setting = parts.acquire()
+    unittest.addModuleCleanup(parts.release)
     driver = setting.start_driver()
-
-
-def tearDownModule():
-    parts.release()
 
 
 def varint(number):

@@ -22,10 +22,7 @@ setting = None
 def setUpModule():
     global setting
     setting = parts.acquire()
-
-
-def tearDownModule():
-    parts.release()
+    unittest.addModuleCleanup(parts.release)
 
 
 class ProgramTest(unittest.TestCase):
