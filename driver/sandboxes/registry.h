@@ -103,5 +103,6 @@ void registry_reader_init(struct registry *registry, struct registry_reader *rea
 enum registry_step registry_read(struct registry *registry, struct registry_reader *reader,
                                  struct sandbox_state *state, struct buffer *event);
 
-/* What registry_read gave last has been sent. */
-void registry_reader_sent(struct registry *registry, struct registry_reader *reader);
+/* What registry_read gave last has been sent. True when that was the first time that a deletion was told: its
+ * record may go. */
+bool registry_reader_sent(struct registry *registry, struct registry_reader *reader);

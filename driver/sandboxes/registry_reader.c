@@ -99,12 +99,14 @@ enum registry_step registry_read(struct registry *registry, struct registry_read
     return step;
 }
 
-void registry_reader_sent(struct registry *registry, struct registry_reader *reader)
+bool registry_reader_sent(struct registry *registry, struct registry_reader *reader)
 {
     registry_lock(registry);
     struct journal_entry *entry = journal_at(&registry->journal, reader->sending);
+    bool is_deletion = entry && entry->kind == JOURNAL_DELETED && !entry->is_delivered;
     if (entry)
         entry->is_delivered = true;
     pthread_cond_broadcast(&registry->changed);
     registry_unlock(registry);
+    return is_deletion;
 }

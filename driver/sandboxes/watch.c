@@ -1,5 +1,6 @@
 #include "driver/sandboxes/watch.h"
 
+#include "driver/sandboxes/keeper.h"
 #include "driver/sandboxes/monotonic.h"
 #include "driver/sandboxes/report.h"
 #include "driver/sandboxes/service.h"
@@ -52,7 +53,8 @@ enum rpc_stream_step watch_next(void *context, void *cursor, struct error *error
 void watch_sent(void *context, void *cursor)
 {
     const struct service *service = context;
-    registry_reader_sent(service->sandboxes->registry, cursor);
+    if (registry_reader_sent(service->sandboxes->registry, cursor))
+        keeper_wake(service->sandboxes->keeper);
     if (service->observer.event_sent)
         service->observer.event_sent(service->observer.context);
 }

@@ -50,8 +50,9 @@ class DriverTest(unittest.TestCase):
         watcher = parts.Watcher(self.client)
         if self.client.DeleteSandbox(sandbox_id=sandbox_id).deleted:
             watcher.wait_deleted(sandbox_id)
-        watcher.close()
+        # A stream that ends too early may not have been told, for all the driver knows; it would wait for another.
         wait_for(lambda: not any(sandbox_id in name for name in setting.leftovers()), what="the end of the record")
+        watcher.close()
 
     def ready(self, sandbox_id):
         return ready_condition(self.client.GetSandbox(sandbox_id=sandbox_id).sandbox)

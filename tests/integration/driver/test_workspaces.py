@@ -41,9 +41,9 @@ class ProgramTest(unittest.TestCase):
         watcher = parts.Watcher(driver.client)
         driver.client.DeleteSandbox(sandbox_id=sandbox_id)
         watcher.wait_deleted(sandbox_id)
-        watcher.close()
         # The record goes after the news; a driver that is killed before would leave it to the next one.
         wait_for(lambda: not setting.api.list("secrets", None, "openshell.ai/sandbox-id%3D" + sandbox_id))
+        watcher.close()
 
     def namespace(self, name):
         try:
