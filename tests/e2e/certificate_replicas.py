@@ -22,6 +22,7 @@ import urllib.error
 import urllib.request
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
 
 import webhook_server
@@ -174,13 +175,16 @@ class Replica:
     def rotations(self, certificate="serving"):
         return self.metric(f'openshell_injector_certificate_rotations_total{{certificate="{certificate}"}}')
 
-    def served_issuer(self):
-        """The common name of the authority that signed what it serves."""
+    def served(self):
+        """The certificate that it serves."""
         # Only who it is is asked here; the load verifies.
         context = ssl._create_unverified_context()  # pylint: disable=protected-access
         with socket.create_connection((self.address, PORT), timeout=10) as plain, context.wrap_socket(plain) as secure:
-            certificate = x509.load_der_x509_certificate(secure.getpeercert(binary_form=True))
-        return certificate.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
+            return x509.load_der_x509_certificate(secure.getpeercert(binary_form=True))
+
+    def served_issuer(self):
+        """The common name of the authority that signed what it serves."""
+        return self.served().issuer.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
 
     def end(self, how=signal.SIGTERM):
         """Its exit status, as subprocess has it."""
@@ -350,14 +354,17 @@ class Load:
         return self.failures
 
 
-def verifications(address, bundle):
-    """The handshake with a replica by two implementations that neither it nor the API server uses, with the PEM file
-    `bundle` as all that they trust: results by name."""
+def verifications(replica, bundle):
+    """What a replica serves, verified by two implementations that neither it nor the API server uses, with the PEM file
+    `bundle` as all that they trust: results by name. OpenSSL makes the handshake; GnuTLS, which builds no paths and so
+    would go along the cross certificates to their end, is given the certificate alone."""
+    leaf = replica.log.with_suffix(".crt")
+    leaf.write_bytes(replica.served().public_bytes(serialization.Encoding.PEM))
     commands = {
-        "openssl": ["openssl", "s_client", "-connect", f"{address}:{PORT}", "-servername", SERVICE_NAME,
+        "openssl": ["openssl", "s_client", "-connect", f"{replica.address}:{PORT}", "-servername", SERVICE_NAME,
                     "-verify_hostname", SERVICE_NAME, "-CAfile", bundle, "-verify_return_error", "-x509_strict"],
-        "gnutls": ["gnutls-cli", f"--port={PORT}", f"--x509cafile={bundle}", f"--sni-hostname={SERVICE_NAME}",
-                   f"--verify-hostname={SERVICE_NAME}", address],
+        "gnutls": ["certtool", "--verify", "--verify-profile=medium", f"--verify-hostname={SERVICE_NAME}",
+                   "--load-ca-certificate", bundle, "--infile", leaf],
     }
     return {name: subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
                                  check=False) for name, command in commands.items()}

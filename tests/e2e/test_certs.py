@@ -104,7 +104,7 @@ class CertificatesTest(WebhookTestCase):
         for plural in CONFIGURATIONS:
             bundle.write_bytes(base64.b64decode(self.replicas.api.bundles(plural)[0]))
             for replica in self.replicas.items:
-                for name, result in verifications(replica.address, bundle).items():
+                for name, result in verifications(replica, bundle).items():
                     self.assertEqual(result.returncode, 0, f"{name}: {result.stdout}{result.stderr}")
 
     def test_rotations_of_everything_go_unnoticed(self):

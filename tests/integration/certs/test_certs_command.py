@@ -95,6 +95,21 @@ class CertsTest(unittest.TestCase):
             self.assert_verified(self.bundle(), self.folder / "one/tls.crt")
             self.assert_verified(first, self.folder / "one/tls.crt")
 
+    def test_certificate_is_verified_once_earlier_authorities_have_left_the_bundle(self):
+        self.certs("init")
+        for _ in range(2):
+            self.certs("rotate", "--authority")
+            self.certs("rotate", "--authority", "--promote")
+        chain, alone = self.folder / "one/tls.crt", self.folder / "alone.crt"
+        newest = self.folder / "newest.crt"
+        newest.write_text(json.loads((self.folder / "one/authorities.json").read_text())["current"]["certificate"])
+        alone.write_bytes(x509.load_pem_x509_certificate(chain.read_bytes()).public_bytes(serialization.Encoding.PEM))
+        self.assert_verified(newest, alone)
+        # With the cross certificates as well by those that look for a path. GnuTLS goes along all of them.
+        results = self.verifiers(newest, chain)
+        for name in ("openssl", "go"):
+            self.assertEqual(results[name].returncode, 0, f"{name}: {results[name].stdout}{results[name].stderr}")
+
     def test_rotation_renews_the_pair_alone(self):
         self.certs("init")
         bundle, chain = self.bundle().read_text(), (self.folder / "one/tls.crt").read_text()

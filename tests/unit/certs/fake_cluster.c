@@ -106,7 +106,8 @@ static cJSON *follow(cJSON *tree, char *pointer, cJSON **parent, char **key)
     for (char *part = strtok_r(pointer, "/", &rest); part; part = strtok_r(NULL, "/", &rest)) {
         *parent = value;
         *key = part;
-        value = cJSON_IsArray(value) ? cJSON_GetArrayItem(value, atoi(part)) : json_member(value, part);
+        value = cJSON_IsArray(value) ? cJSON_GetArrayItem(value, (int) strtol(part, NULL, 10))
+                                     : json_member(value, part);
     }
     return value;
 }
