@@ -200,10 +200,23 @@ static bool add_flag(struct arguments *arguments, const char *name, const char *
     return true;
 }
 
+static bool take_audit_option(struct arguments *arguments, const struct given_option *given, bool is_switch,
+                              const char *shown)
+{
+    const char *value = NULL;
+    if (is_switch)
+        value = switch_value(arguments, given);
+    else if (!require_value(arguments, given, shown, &value))
+        return false;
+    return audit_options_set(&arguments->line->audit, given->name, value, arguments->error);
+}
+
 static bool take_flag(struct arguments *arguments, const struct given_option *given, const char *shown)
 {
-    bool takes_value = false;
+    bool takes_value = false, is_switch;
     const char *value = NULL;
+    if ((arguments->syntax->options & TAKES_AUDIT_LOG) && audit_options_know(given->name, &is_switch))
+        return take_audit_option(arguments, given, is_switch, shown);
     if (!(arguments->syntax->options & TAKES_CONFIGURATION) ||
         !configuration_is_flag(given->name, &takes_value))
         return error_set(arguments->error, ERROR_INVALID, "unknown option %s", shown);
@@ -276,7 +289,8 @@ static bool take_arguments(struct arguments *arguments)
 bool command_line_parse(const struct command_syntax *syntax, int argc, char **argv, struct error *error,
                         struct command_line *line)
 {
-    struct command_line parsed = {.format = syntax->options & TAKES_FORMAT ? syntax->formats[0] : NULL};
+    struct command_line parsed = {.format = syntax->options & TAKES_FORMAT ? syntax->formats[0] : NULL,
+                                  .audit = AUDIT_OPTIONS_DEFAULT};
     struct arguments arguments = {
         .syntax = syntax, .count = argc, .items = argv, .at = 1, .error = error, .line = &parsed};
     if (!take_arguments(&arguments)) {

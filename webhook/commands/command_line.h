@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "webhook/admission/admission.h"
+#include "webhook/commands/audit_options.h"
 #include "webhook/injection/configuration.h"
 
 #include <cjson/cJSON.h>
@@ -20,6 +21,7 @@ enum command_options {
     TAKES_CREATOR = 4,       /* --as, --as-group */
     TAKES_ENDPOINT = 8,      /* --endpoint */
     TAKES_CLUSTER = 16,      /* --kubeconfig, --context, --namespace */
+    TAKES_AUDIT_LOG = 32,    /* --audit-directory and what goes with it */
 };
 
 struct command_syntax {
@@ -42,6 +44,7 @@ struct command_line {
     const char *kubeconfig; /* this and the next two: NULL when not given */
     const char *context;
     const char *namespace_name;
+    struct audit_options audit;
     const char **operands; /* owned array */
     size_t operand_count;
 };

@@ -5,6 +5,8 @@
 #include "webhook/commands/command_report.h"
 #include "webhook/commands/input.h"
 
+#include <signal.h>
+
 static const char usage[] =
     "Usage: openshell-injector review [OPTION...] [FILE|-]\n"
     "\n"
@@ -14,9 +16,13 @@ static const char usage[] =
     "      --endpoint mutate|validate  which of the server's endpoints (default: mutate)\n"
     "      --namespace-annotation K=V  an annotation of the pod's namespace; may be repeated\n"
     "      --config FILE               the configuration file\n"
+    "      --audit-directory DIRECTORY record the decision there, with the other --audit-... options of "
+    "serve\n"
     "  -h, --help                      this text\n"
     "\n"
-    "Exit codes: 0 allowed, 1 denied, 2 wrong usage or input, 3 internal failure.\n"
+    "Exit codes: 0 allowed, 1 denied, 2 wrong usage or input, 3 internal failure (with --audit-required "
+    "also\n"
+    "when the decision cannot be recorded).\n"
     "\n"
     "Examples:\n"
     "  openshell-injector review < review.json\n"
@@ -36,7 +42,8 @@ static bool find_annotations(void *context, const char *name, struct error *erro
 }
 
 static bool answer(const struct command_line *line, const struct configuration *configuration,
-                   struct error *error, struct buffer *response, struct admission_outcome *outcome)
+                   const struct admission_recorder *recorder, struct error *error, struct buffer *response,
+                   struct admission_outcome *outcome)
 {
     _cleanup_(freep) char *body = NULL;
     const char *path = line->operand_count ? line->operands[0] : INPUT_STANDARD;
@@ -45,27 +52,60 @@ static bool answer(const struct command_line *line, const struct configuration *
     if (!input_read_text(path, ADMISSION_BODY_BYTES, error, &name, &body, &length))
         return false;
     const struct namespace_source namespaces = {.find = find_annotations, .context = (void *) line};
-    const struct admission_context context = {.configuration = configuration, .namespaces = &namespaces};
-    return admission_review(&context, line->endpoint, body, length, error, response, outcome) ||
-           error_prefix(error, "%s", name);
+    const struct admission_context context = {
+        .configuration = configuration, .namespaces = &namespaces, .recorder = recorder};
+    if (admission_review(&context, line->endpoint, body, length, error, response, outcome))
+        return true;
+    return outcome->has_failed_to_record ? false : error_prefix(error, "%s", name);
+}
+
+/* The log is held for this one record: several runs may share a directory. */
+static bool answer_recorded(const struct command_line *line, const struct configuration *configuration,
+                            struct error *error, struct buffer *response, struct admission_outcome *outcome)
+{
+    struct audit_log *log;
+    struct audit_recorder recorder;
+    struct error close_error;
+    if (!audit_log_open(&line->audit.log, error, &log))
+        return false;
+    audit_recorder_init(&recorder, log, &line->audit.log, line->audit.objects);
+    bool is_answered = answer(line, configuration, &recorder.admission, error, response, outcome);
+    audit_recorder_done(&recorder);
+    if (audit_log_close(log, &close_error) || !is_answered || !line->audit.log.is_required)
+        return is_answered;
+    outcome->has_failed_to_record = true;
+    *error = close_error;
+    return false;
+}
+
+static int review_with(const char *name, const struct command_line *line,
+                       const struct configuration *configuration, struct buffer *response)
+{
+    struct error error;
+    struct admission_outcome outcome = {.reason = ""};
+    bool is_answered = line->audit.log.directory
+                           ? answer_recorded(line, configuration, &error, response, &outcome)
+                           : answer(line, configuration, NULL, &error, response, &outcome);
+    if (!is_answered) {
+        int exit_code = command_fail(name, &error);
+        return outcome.has_failed_to_record ? COMMAND_INTERNAL : exit_code;
+    }
+    buffer_append_character(response, '\n');
+    return command_finish(name, response, outcome.decision == INJECTION_DENIED ? COMMAND_DENIED : COMMAND_OK);
 }
 
 static int review(const char *name, const struct command_line *line)
 {
     struct error error;
     struct configuration *configuration = NULL;
+    if (!audit_options_check(&line->audit, &error))
+        return command_fail_usage(name, &error);
     if (!command_line_load_configuration(line, &error, &configuration))
         return command_fail(name, &error);
-    struct admission_outcome outcome;
+    /* A file at its limit is a failed write, not the end. */
+    signal(SIGXFSZ, SIG_IGN);
     struct buffer response = BUFFER_INIT(COMMAND_OUTPUT_BYTES);
-    int exit_code;
-    if (answer(line, configuration, &error, &response, &outcome)) {
-        buffer_append_character(&response, '\n');
-        exit_code = outcome.decision == INJECTION_DENIED ? COMMAND_DENIED : COMMAND_OK;
-        exit_code = command_finish(name, &response, exit_code);
-    } else {
-        exit_code = command_fail(name, &error);
-    }
+    int exit_code = review_with(name, line, configuration, &response);
     buffer_done(&response);
     configuration_free(configuration);
     return exit_code;
@@ -74,7 +114,7 @@ static int review(const char *name, const struct command_line *line)
 static int run(int argc, char **argv)
 {
     static const struct command_syntax syntax = {
-        .options = TAKES_CONFIGURATION | TAKES_ENDPOINT,
+        .options = TAKES_CONFIGURATION | TAKES_ENDPOINT | TAKES_AUDIT_LOG,
         .operand_limit = 1,
     };
     struct error error;

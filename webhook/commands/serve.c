@@ -97,7 +97,7 @@ static bool check_options(const struct serve_options *options, struct error *err
         return error_set(error, ERROR_INVALID, "--tls-certificate and --tls-key: one without the other");
     if (options->client_name_count && !options->client_authority)
         return error_set(error, ERROR_INVALID, "--client-name: means nothing without --client-ca");
-    return raise_descriptor_limit(options, error);
+    return audit_options_check(&options->audit, error) && raise_descriptor_limit(options, error);
 }
 
 /* Signals come through a descriptor; blocked before any thread starts, so that all inherit it. */
@@ -109,6 +109,8 @@ static bool open_signals(struct error *error, int *descriptor)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
+    /* A file at its limit is a failed write of the audit log, not the end. */
+    signal(SIGXFSZ, SIG_IGN);
     if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
         return error_set(error, ERROR_IO, "cannot block signals");
     *descriptor = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -1,15 +1,13 @@
 #include "webhook/commands/serve_options.h"
 
 #include "common/cleanup.h"
+#include "webhook/commands/option_value.h"
 #include "webhook/server/server.h"
 
 #include <string.h>
 
 /* Longest option name, with room to spare. */
 #define OPTION_NAME_BYTES 128
-
-#define MINUTE_MS 60000u
-#define HOUR_MS (60 * MINUTE_MS)
 
 enum option_kind {
     OPTION_TEXT,
@@ -70,15 +68,15 @@ static const struct option own_options[] = {
      "common or alternative name a client must have; repeatable"},
     {"config", "FILE", OPTION_TEXT, AT(configuration_file), 0, 0, "InjectorConfiguration; reloaded"},
     {"kubeconfig", "FILE", OPTION_TEXT, AT(kubeconfig), 0, 0, "how to reach the cluster, outside of one"},
-    {"drain-delay", "DURATION", OPTION_DURATION, AT(drain_delay_ms), 0, HOUR_MS,
+    {"drain-delay", "DURATION", OPTION_DURATION, AT(drain_delay_ms), 0, OPTION_HOUR_MS,
      "after SIGTERM, go on serving for this long (5s)"},
-    {"drain-timeout", "DURATION", OPTION_DURATION, AT(drain_timeout_ms), 0, HOUR_MS,
+    {"drain-timeout", "DURATION", OPTION_DURATION, AT(drain_timeout_ms), 0, OPTION_HOUR_MS,
      "then let requests finish for this long (20s)"},
-    {"header-timeout", "DURATION", OPTION_DURATION, AT(header_timeout_ms), 100, HOUR_MS,
+    {"header-timeout", "DURATION", OPTION_DURATION, AT(header_timeout_ms), 100, OPTION_HOUR_MS,
      "time for a TLS handshake, and for a request's header (10s)"},
-    {"request-timeout", "DURATION", OPTION_DURATION, AT(request_timeout_ms), 100, HOUR_MS,
+    {"request-timeout", "DURATION", OPTION_DURATION, AT(request_timeout_ms), 100, OPTION_HOUR_MS,
      "time for a request's body and its answer (30s)"},
-    {"idle-timeout", "DURATION", OPTION_DURATION, AT(idle_timeout_ms), 100, 24 * HOUR_MS,
+    {"idle-timeout", "DURATION", OPTION_DURATION, AT(idle_timeout_ms), 100, 24 * OPTION_HOUR_MS,
      "keep an unused connection for this long; API servers keep theirs for 90s (120s)"},
     {"max-connections", "NUMBER", OPTION_NUMBER, AT(connections), 1, 65536, "open connections at once (512)"},
     {"threads", "NUMBER", OPTION_NUMBER, AT(threads), 0, SERVER_THREADS_MAXIMUM,
@@ -101,6 +99,7 @@ static const struct serve_options defaults = {
     .idle_timeout_ms = 120000,
     .connections = 512,
     .log_level = LOG_LEVEL_INFO,
+    .audit = AUDIT_OPTIONS_DEFAULT,
 };
 
 /* The arguments as they are used up. */
@@ -116,56 +115,6 @@ static const struct option *find_option(const char *name)
         if (strcmp(own_options[i].name, name) == 0)
             return &own_options[i];
     return NULL;
-}
-
-/* Digits at the start of `text`; false without any, or past `maximum`. */
-static bool parse_digits(const char *text, uint64_t maximum, uint64_t *number, const char **rest)
-{
-    uint64_t value = 0;
-    const char *at = text;
-    for (; *at >= '0' && *at <= '9'; at++) {
-        value = value * 10 + (uint64_t) (*at - '0');
-        if (value > maximum)
-            return false;
-    }
-    *number = value;
-    *rest = at;
-    return at != text;
-}
-
-static bool parse_number(const struct option *option, const char *text, struct error *error, uint32_t *number)
-{
-    uint64_t value = 0;
-    const char *rest = "";
-    if (!parse_digits(text, option->maximum, &value, &rest) || *rest || value < option->minimum)
-        return error_set(error, ERROR_INVALID, "--%s: \"%.60s\" must be a number from %u to %u", option->name,
-                         text, option->minimum, option->maximum);
-    *number = (uint32_t) value;
-    return true;
-}
-
-static bool parse_duration(const struct option *option, const char *text, struct error *error,
-                           uint32_t *result)
-{
-    static const struct {
-        const char *suffix;
-        uint32_t milliseconds;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"m", MINUTE_MS}, {"h", HOUR_MS}};
-    uint64_t value = 0;
-    const char *rest = "";
-    if (parse_digits(text, UINT32_MAX, &value, &rest)) {
-        for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-            uint64_t milliseconds = value * units[i].milliseconds;
-            if (strcmp(rest, units[i].suffix) != 0 || milliseconds < option->minimum ||
-                milliseconds > option->maximum)
-                continue;
-            *result = (uint32_t) milliseconds;
-            return true;
-        }
-    }
-    return error_set(error, ERROR_INVALID,
-                     "--%s: \"%.60s\" must be a duration from %ums to %us, such as 500ms, 30s, 2m",
-                     option->name, text, option->minimum, option->maximum / 1000);
 }
 
 static bool add_client_name(struct serve_options *options, const char *name, struct error *error)
@@ -195,15 +144,11 @@ static bool set_option(struct serve_options *options, const struct option *optio
         *(const char **) target = value;
         return true;
     case OPTION_SWITCH:
-        if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
-            return error_set(error, ERROR_INVALID, "--%s: \"%.60s\" must be true or false", option->name,
-                             value);
-        *(bool *) target = strcmp(value, "true") == 0;
-        return true;
+        return option_value_switch(option->name, value, error, target);
     case OPTION_DURATION:
-        return parse_duration(option, value, error, target);
+        return option_value_duration(option->name, value, option->minimum, option->maximum, error, target);
     case OPTION_NUMBER:
-        return parse_number(option, value, error, target);
+        return option_value_number(option->name, value, option->minimum, option->maximum, error, target);
     case OPTION_LEVEL:
         return log_level_parse(value, error, &options->log_level) ||
                error_prefix(error, "--%s", option->name);
@@ -250,7 +195,11 @@ static bool take_option(struct arguments *arguments, const char *name, const cha
 {
     const char *value = NULL;
     bool takes_value = false;
+    bool is_switch;
     const struct option *option = find_option(name);
+    if (audit_options_know(name, &is_switch))
+        return take_value(arguments, name, is_switch, given, error, &value) &&
+               audit_options_set(&options->audit, name, value, error);
     if (option)
         return take_value(arguments, name, option->kind == OPTION_SWITCH, given, error, &value) &&
                set_option(options, option, value, error);
@@ -310,6 +259,8 @@ void serve_options_append_help(struct buffer *text)
                  option->placeholder ? option->placeholder : "");
         buffer_append_format(text, "  %-32s %s\n", form, option->help);
     }
+    buffer_append_string(text, "\nOptions of the audit log:\n");
+    audit_options_append_help(text);
     buffer_append_string(text, "\nOptions that shape pods, which override the environment and the file:\n");
     configuration_append_help(text);
     buffer_append_string(

@@ -3,6 +3,7 @@
 
 #include "common/buffer.h"
 #include "common/log.h"
+#include "webhook/commands/audit_options.h"
 #include "webhook/commands/certs_options.h"
 #include "webhook/injection/configuration.h"
 
@@ -35,6 +36,7 @@ struct serve_options {
     uint32_t connections;
     uint32_t threads;
     enum log_level log_level;
+    struct audit_options audit;
     struct configuration_flag *flags; /* owned, with their names */
     size_t flag_count;
 };

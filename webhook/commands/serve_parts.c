@@ -197,6 +197,7 @@ static bool start_server(struct serve_parts *parts, struct error *error)
         .namespaces = &parts->namespaces,
         .metrics = &parts->metrics,
         .readiness = &parts->readiness,
+        .recorder = parts->audit ? serve_audit_recorder(parts->audit) : NULL,
     };
     return server_start(&server, error, &parts->server) &&
            http_listener_start(options->metrics_listen, plain_routes, parts, error, &parts->listener);
@@ -238,6 +239,12 @@ static bool read_credentials(struct serve_parts *parts, struct error *error)
                                       options->client_name_count, error, &parts->clients));
 }
 
+static bool start_audit(struct serve_parts *parts, struct error *error)
+{
+    return !parts->options->audit.log.directory ||
+           serve_audit_start(&parts->options->audit, parts->metrics.registry, error, &parts->audit);
+}
+
 bool serve_parts_start(struct serve_parts *parts, const struct serve_options *options,
                        struct configuration_store *configurations, struct error *error)
 {
@@ -250,13 +257,14 @@ bool serve_parts_start(struct serve_parts *parts, const struct serve_options *op
     return read_credentials(parts, error) && injector_metrics_init(&parts->metrics, error) &&
            add_checks(parts, error) && add_collectors(parts, error) &&
            (!needs_namespaces(parts) || start_namespaces(parts, error)) && start_certificates(parts, error) &&
-           start_server(parts, error);
+           start_audit(parts, error) && start_server(parts, error);
 }
 
 unsigned serve_parts_stop(struct serve_parts *parts, unsigned timeout_ms)
 {
     unsigned cut_off = server_stop(parts->server, timeout_ms);
     http_listener_free(parts->listener);
+    serve_audit_stop(parts->audit);
     namespace_cache_free(atomic_load(&parts->namespace_cache));
     serve_certificates_stop(parts->own_certificates);
     kubernetes_client_free(parts->kubernetes);
@@ -315,6 +323,8 @@ void serve_parts_reload(struct serve_parts *parts)
         reload_certificate(parts);
     if (parts->clients)
         reload_clients(parts);
+    if (parts->audit)
+        serve_audit_reload(parts->audit);
 }
 
 void serve_parts_poll_files(struct serve_parts *parts)
@@ -325,4 +335,6 @@ void serve_parts_poll_files(struct serve_parts *parts)
         reload_certificate(parts);
     if (file_watch_poll(&parts->client_watch))
         reload_clients(parts);
+    if (parts->audit)
+        serve_audit_poll(parts->audit);
 }

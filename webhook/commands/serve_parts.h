@@ -7,6 +7,7 @@
 #include "common/http_listener.h"
 #include "kubernetes/client.h"
 #include "webhook/admission/namespace_cache.h"
+#include "webhook/commands/serve_audit.h"
 #include "webhook/commands/serve_certificates.h"
 #include "webhook/commands/serve_options.h"
 #include "webhook/server/certificate_files.h"
@@ -23,6 +24,7 @@ struct serve_parts {
     struct certificate_files *certificate_files; /* NULL: the injector makes its own */
     struct serve_certificates *own_certificates; /* NULL: files */
     struct certificate_source certificates;
+    struct serve_audit *audit;             /* NULL: nothing is recorded */
     struct client_authentication *clients; /* NULL: every client may ask */
     struct kubernetes_client *kubernetes;  /* NULL until it is needed */
     struct namespace_cache *_Atomic namespace_cache;

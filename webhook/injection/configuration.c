@@ -13,9 +13,6 @@
 
 _Static_assert(CONFIGURATION_DIGEST_BYTES == DIGEST_SHA256_HEX_BYTES, "the digest is a SHA-256");
 
-/* Far past what all lists and maps at their limits can print. */
-#define CANONICAL_BYTES ((size_t) 64 << 20)
-
 /* Where the value of an option comes from, for the errors that concern several options. */
 struct origin {
     enum { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_FLAG } source;
@@ -148,12 +145,18 @@ static bool check_constraints(struct loading *loading)
     return fail_from(loading, blamed);
 }
 
-static bool compute_digest(struct configuration *configuration, struct error *error)
+bool configuration_append_canonical(const struct configuration *configuration, struct error *error,
+                                    struct buffer *buffer)
 {
     _cleanup_(cJSON_Deletep) cJSON *document = NULL;
-    _cleanup_(buffer_done) struct buffer canonical = BUFFER_INIT(CANONICAL_BYTES);
     return configuration_document_build(configuration, error, &document) &&
-           json_append_canonical(document, error, &canonical) &&
+           json_append_canonical(document, error, buffer);
+}
+
+static bool compute_digest(struct configuration *configuration, struct error *error)
+{
+    _cleanup_(buffer_done) struct buffer canonical = BUFFER_INIT(CONFIGURATION_CANONICAL_BYTES);
+    return configuration_append_canonical(configuration, error, &canonical) &&
            digest_sha256_hex(canonical.data, canonical.length, error, configuration->digest);
 }
 

@@ -156,6 +156,13 @@ void configuration_append_help(struct buffer *buffer);
 bool configuration_to_json(const struct configuration *configuration, struct error *error,
                            cJSON **document) _warn_unused_result_;
 
+/* Appends the canonical JSON that the digest is of: the keys above, without apiVersion and kind. */
+bool configuration_append_canonical(const struct configuration *configuration, struct error *error,
+                                    struct buffer *buffer) _warn_unused_result_;
+
+/* Most bytes of that: far past what all lists and maps at their limits can print. */
+#define CONFIGURATION_CANONICAL_BYTES ((size_t) 64 << 20)
+
 /* Releases everything; accepts NULL. */
 void configuration_free(struct configuration *configuration);
 DEFINE_POINTER_CLEANUP(struct configuration *, configuration_free)

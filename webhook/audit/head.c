@@ -1,0 +1,151 @@
+#include "webhook/audit/head.h"
+
+#include "common/cleanup.h"
+#include "common/json.h"
+
+#include <string.h>
+
+#define HEAD_DEPTH 4
+
+bool audit_is_hex(const char *text, size_t digits)
+{
+    return strlen(text) == digits && strspn(text, "0123456789abcdef") == digits;
+}
+
+static void append_member(struct buffer *text, const char *key, const char *value)
+{
+    buffer_append_format(text, "%s\"%s\":", text->data[text->length - 1] == '{' ? "" : ",", key);
+    json_append_string(text, value);
+}
+
+static void append_number(struct buffer *text, const char *key, uint64_t value)
+{
+    buffer_append_format(text, "%s\"%s\":%llu", text->data[text->length - 1] == '{' ? "" : ",", key,
+                         (unsigned long long) value);
+}
+
+static void append_checkpoint(const struct audit_signed_state *checkpoint, struct buffer *text)
+{
+    buffer_append_string(text, ",\"checkpoint\":{");
+    append_number(text, "sequence", checkpoint->sequence);
+    append_member(text, "previous", checkpoint->previous);
+    append_member(text, "keyId", checkpoint->key_id);
+    append_member(text, "publicKey", checkpoint->public_key);
+    append_member(text, "signature", checkpoint->signature);
+    buffer_append_character(text, '}');
+}
+
+static void append_gap(const struct audit_gap *gap, struct buffer *text)
+{
+    buffer_append_string(text, ",\"gap\":{");
+    append_number(text, "dropped", gap->dropped);
+    append_member(text, "since", gap->since);
+    append_member(text, "until", gap->until);
+    append_member(text, "reason", gap->reason);
+    buffer_append_character(text, '}');
+}
+
+bool audit_head_print(const struct audit_head *head, struct error *error,
+                      char result[static AUDIT_HEAD_BYTES])
+{
+    _cleanup_(buffer_done) struct buffer text = BUFFER_INIT(AUDIT_HEAD_BYTES);
+    if (!buffer_reserve(&text, AUDIT_HEAD_BYTES - 1))
+        return buffer_check(&text, error);
+    buffer_append_string(&text, "{\"version\":1");
+    append_member(&text, "chain", head->chain);
+    append_number(&text, "sequence", head->position.sequence);
+    append_member(&text, "hash", head->position.hash);
+    append_number(&text, "fileOpened", (uint64_t) head->file_opened);
+    if (*head->key_id)
+        append_member(&text, "keyId", head->key_id);
+    if (head->checkpoint.sequence)
+        append_checkpoint(&head->checkpoint, &text);
+    if (head->gap.dropped)
+        append_gap(&head->gap, &text);
+    buffer_append_character(&text, '}');
+    if (!buffer_check(&text, error) || text.length >= AUDIT_HEAD_BYTES)
+        return error_set(error, ERROR_INTERNAL, "the log's head is too long");
+    memset(result, ' ', AUDIT_HEAD_BYTES);
+    memcpy(result, text.data, text.length);
+    result[AUDIT_HEAD_BYTES - 1] = '\n';
+    return true;
+}
+
+/* A string member of less than `size` bytes; `digits`: exactly so many hexadecimal ones; 0: any text. */
+static bool read_text(const cJSON *object, const struct json_path *path, const char *key, size_t digits,
+                      size_t size, struct error *error, char *target)
+{
+    const char *value;
+    if (!json_require_string(object, path, key, error, &value))
+        return false;
+    if (strlen(value) >= size || (digits && !audit_is_hex(value, digits)))
+        return json_set_invalid(error, JSON_MEMBER(path, key), "is not of the form it is written in");
+    strcpy(target, value);
+    return true;
+}
+
+#define READ_HEX(object, path, key, error, target)                                                           \
+    read_text(object, path, key, sizeof(target) - 1, sizeof(target), error, target)
+#define READ_TEXT(object, path, key, error, target)                                                          \
+    read_text(object, path, key, 0, sizeof(target), error, target)
+
+static bool read_number(const cJSON *object, const struct json_path *path, const char *key, int64_t minimum,
+                        struct error *error, uint64_t *target)
+{
+    int64_t number;
+    if (!json_read_integer(object, path, key, minimum, INT64_MAX, -1, error, &number))
+        return false;
+    if (number < 0)
+        return json_set_invalid(error, JSON_MEMBER(path, key), "must be there");
+    *target = (uint64_t) number;
+    return true;
+}
+
+static bool read_checkpoint(const cJSON *tree, struct error *error, struct audit_signed_state *checkpoint)
+{
+    cJSON *object;
+    const struct json_path *path = JSON_MEMBER(JSON_ROOT, "checkpoint");
+    if (!json_read_object(tree, JSON_ROOT, "checkpoint", error, &object))
+        return false;
+    return !object || (read_number(object, path, "sequence", 1, error, &checkpoint->sequence) &&
+                       READ_HEX(object, path, "previous", error, checkpoint->previous) &&
+                       READ_HEX(object, path, "keyId", error, checkpoint->key_id) &&
+                       READ_TEXT(object, path, "publicKey", error, checkpoint->public_key) &&
+                       READ_TEXT(object, path, "signature", error, checkpoint->signature));
+}
+
+static bool read_gap(const cJSON *tree, struct error *error, struct audit_gap *gap)
+{
+    cJSON *object;
+    const struct json_path *path = JSON_MEMBER(JSON_ROOT, "gap");
+    if (!json_read_object(tree, JSON_ROOT, "gap", error, &object))
+        return false;
+    return !object || (read_number(object, path, "dropped", 1, error, &gap->dropped) &&
+                       READ_TEXT(object, path, "since", error, gap->since) &&
+                       READ_TEXT(object, path, "until", error, gap->until) &&
+                       READ_TEXT(object, path, "reason", error, gap->reason));
+}
+
+bool audit_head_parse(const char *text, size_t length, struct error *error, struct audit_head *head)
+{
+    const struct json_limits limits = {.bytes = AUDIT_HEAD_BYTES, .depth = HEAD_DEPTH};
+    struct audit_head parsed = {.file_opened = 0};
+    _cleanup_(cJSON_Deletep) cJSON *tree = NULL;
+    uint64_t version, opened;
+    if (length != AUDIT_HEAD_BYTES)
+        return error_set(error, ERROR_INVALID, "must be %d bytes long", AUDIT_HEAD_BYTES);
+    if (!json_parse(text, length, &limits, error, &tree) ||
+        !read_number(tree, JSON_ROOT, "version", 1, error, &version) ||
+        !READ_HEX(tree, JSON_ROOT, "chain", error, parsed.chain) ||
+        !read_number(tree, JSON_ROOT, "sequence", 0, error, &parsed.position.sequence) ||
+        !READ_HEX(tree, JSON_ROOT, "hash", error, parsed.position.hash) ||
+        !read_number(tree, JSON_ROOT, "fileOpened", 0, error, &opened) ||
+        (json_member(tree, "keyId") && !READ_HEX(tree, JSON_ROOT, "keyId", error, parsed.key_id)) ||
+        !read_checkpoint(tree, error, &parsed.checkpoint) || !read_gap(tree, error, &parsed.gap))
+        return false;
+    if (version != 1)
+        return error_set(error, ERROR_INVALID, "version: must be 1");
+    parsed.file_opened = (int64_t) opened;
+    *head = parsed;
+    return true;
+}

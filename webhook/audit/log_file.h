@@ -1,0 +1,42 @@
+/* One file of the log, written at its end. What a failed write left is taken back before anything else is
+ * written: a file holds whole records, or one torn one after a crash. Not for: reading (log_reader.h).
+ */
+#pragma once
+
+#include "common/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* "audit-<20 digits>.jsonl" and the NUL. */
+#define AUDIT_FILE_NAME_BYTES 33
+
+/* The name of the file that begins with this record; text order is chain order. */
+void audit_file_name(uint64_t first_sequence, char name[static AUDIT_FILE_NAME_BYTES]);
+
+/* The sequence in such a name (no directory in front); false for any other name. */
+bool audit_file_name_parse(const char *name, uint64_t *first_sequence);
+
+struct log_file {
+    int descriptor;  /* -1: none */
+    uint64_t size;   /* where the next record goes */
+    bool has_excess; /* bytes may stand behind `size` */
+};
+
+#define LOG_FILE_NONE ((struct log_file){.descriptor = -1})
+
+/* Makes a new file in the directory, mode 0600, and makes its name last. ERROR_IO, ERROR_ALREADY_EXISTS. */
+bool log_file_create(int directory, uint64_t first_sequence, struct error *error,
+                     struct log_file *file) _warn_unused_result_;
+
+/* Opens a file to go on at `size`; what stands behind it is overwritten. */
+bool log_file_open(int directory, const char *name, uint64_t size, struct error *error,
+                   struct log_file *file) _warn_unused_result_;
+
+/* Writes all at the end with one system call, or nothing: a part is taken back, now or before the next
+ * write. */
+bool log_file_append(struct log_file *file, const char *data, size_t length,
+                     struct error *error) _warn_unused_result_;
+
+/* Accepts a file without descriptor. */
+void log_file_close(struct log_file *file);

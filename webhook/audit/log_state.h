@@ -1,0 +1,71 @@
+/* The inside of an open audit log, and what its files share. Private to webhook/audit/: audit_log.c,
+ * log_opening.c, log_writer.c, log_records.c and log_keeper.c.
+ *
+ * All of it is under `mutex`, but for options and identity, which do not change, and `synced`, which is under
+ * `sync_mutex` (taken first).
+ */
+#pragma once
+
+#include "webhook/audit/audit_log.h"
+#include "webhook/audit/log_file.h"
+
+#include <pthread.h>
+
+/* What the next record must tell of first. */
+struct pending_recovery {
+    bool is_pending;
+    struct buffer torn;                /* bytes of a record whose writing did not end */
+    uint64_t missing_from, missing_to; /* records that the head knew and the log does not have; or 0 */
+};
+
+struct audit_log {
+    struct audit_log_options options;
+    struct audit_identity identity;
+    pthread_mutex_t mutex;
+    int directory; /* descriptors */
+    int lock;
+    int head_file;
+    struct audit_head head;
+    struct log_file file;
+    struct audit_key *key; /* NULL: unsigned */
+    struct pending_recovery recovery;
+    uint64_t unsigned_records; /* since the last checkpoint */
+    uint64_t checkpoint_ns;    /* when that was written, or the log opened */
+    uint64_t unsynced_ns;      /* since when a record waits for the disk; 0: none */
+    struct audit_log_statistics statistics;
+
+    pthread_mutex_t sync_mutex;
+    uint64_t synced; /* sequence up to which all is on the disk */
+
+    pthread_t keeper;
+    pthread_cond_t keeper_wakes;
+    bool has_keeper, is_ending;
+};
+
+/* log_opening.c: everything but the keys. The log is zeroed but for options and descriptors of -1. */
+bool log_opening_run(struct audit_log *log, struct error *error) _warn_unused_result_;
+
+/* log_writer.c, with the mutex held. Gives the sealed draft its place and writes it, in a new file when the
+ * newest one is full or old. On failure nothing has changed. */
+bool log_writer_append(struct audit_log *log, struct record_draft *draft,
+                       struct error *error) _warn_unused_result_;
+/* Writes the head over itself. A failure is counted: the next record tries again. */
+void log_writer_save_head(struct audit_log *log);
+/* With no mutex held: everything up to `sequence` is on the disk. */
+bool log_writer_sync(struct audit_log *log, uint64_t sequence, struct error *error) _warn_unused_result_;
+
+/* log_records.c: records that the log writes by itself, with the mutex held. */
+
+/* What must be told before anything else: a recovery, a gap. */
+bool log_records_settle(struct audit_log *log, struct error *error) _warn_unused_result_;
+/* Keeps in the head that one more record was lost. */
+void log_records_note_gap(struct audit_log *log, const struct error *why);
+/* Nothing without a key. */
+bool log_records_checkpoint(struct audit_log *log, struct error *error) _warn_unused_result_;
+/* Introduces `next` by a record that `old` signs too. */
+bool log_records_rotate_key(struct audit_log *log, const struct audit_key *old, const struct audit_key *next,
+                            struct error *error) _warn_unused_result_;
+
+/* log_keeper.c */
+bool log_keeper_start(struct audit_log *log, struct error *error) _warn_unused_result_;
+void log_keeper_stop(struct audit_log *log);

@@ -1,0 +1,56 @@
+/* One audit record in the making. What comes first is built and hashed without a lock; sequence, time and the
+ * hash of the record before come last, so that only they are left to do while the log is held.
+ *
+ *     {"version":1,"type":"decision","chain":...,"replica":...,"product":...,   begin
+ *      ..."uid":...,"decision":...,                                             the caller's members
+ *      "sequence":42,"time":"...","previous":"..."}                             finish
+ *
+ * Not for: where the line goes (audit_log.h).
+ */
+#pragma once
+
+#include "common/buffer.h"
+#include "common/digest.h"
+#include "webhook/audit/log_reader.h"
+
+#include <openssl/evp.h>
+#include <stdint.h>
+#include <time.h>
+
+#define AUDIT_CHAIN_BYTES 33 /* 32 hex digits and the NUL */
+#define AUDIT_REPLICA_BYTES 65
+
+/* `previous` of a chain's first record. */
+#define AUDIT_NO_HASH "0000000000000000000000000000000000000000000000000000000000000000"
+
+/* What all records of a writer have in common. */
+struct audit_identity {
+    char chain[AUDIT_CHAIN_BYTES];
+    char replica[AUDIT_REPLICA_BYTES]; /* the host's name */
+};
+
+struct record_draft {
+    struct buffer text;
+    EVP_MD_CTX *hash; /* of the text so far, once sealed */
+};
+
+/* Begins a record of `type`; the caller adds members through `text`. Needs record_draft_done, whatever
+ * happened. */
+void record_draft_begin(struct record_draft *draft, const struct audit_identity *identity, const char *type);
+
+/* Append ,"<key>":<value> to the text. */
+void record_draft_add_string(struct record_draft *draft, const char *key, const char *value);
+void record_draft_add_integer(struct record_draft *draft, const char *key, uint64_t value);
+
+/* No members follow. Hashes the text and makes room for the end. ERROR_TOO_LARGE when the line would pass
+ * AUDIT_RECORD_BYTES, ERROR_NO_MEMORY. */
+bool record_draft_seal(struct record_draft *draft, struct error *error) _warn_unused_result_;
+
+/* Ends a sealed record, newline included, and writes its hash. Needs no memory. ERROR_INTERNAL when the
+ * digest fails all the same. */
+bool record_draft_finish(struct record_draft *draft, uint64_t sequence, const struct timespec *time,
+                         const char *previous, struct error *error,
+                         char hash[static DIGEST_SHA256_HEX_BYTES]) _warn_unused_result_;
+
+/* Accepts a zeroed struct. */
+void record_draft_done(struct record_draft *draft);
