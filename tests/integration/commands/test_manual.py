@@ -13,7 +13,7 @@ sys.path.insert(0, str(PROJECT / "tests/support"))
 import injector
 
 PAGES = sorted((PROJECT / "docs/man").glob("*.1"))
-COMMANDS = ("explain", "render", "review", "verify", "version")
+COMMANDS = ("explain", "render", "review", "verify", "version", "serve", "certs")
 
 
 def text_of(page):
@@ -24,7 +24,11 @@ def text_of(page):
 
 def own_options(command):
     """The command's options as its help shows them, without the configuration's flags."""
-    own = injector.run(command, "--help").stdout.split("Options of the configuration")[0]
+    own = re.split("Options of the configuration|Options that shape pods", injector.run(command, "--help").stdout)[0]
+    own = own.split("\nExamples:")[0]
+    if command == "certs":
+        # Its help has several in a line; --help is its own.
+        return sorted(set(re.findall(r"--[a-z-]+", own)))
     return sorted(set(re.findall(r"^ {2,6}(?:-\w, )?(--[a-z-]+)", own, re.MULTILINE)))
 
 
