@@ -7,7 +7,7 @@
 
 static const struct command *const subcommands[] = {
     &command_audit_show,  &command_audit_replay, &command_audit_diff,
-    &command_audit_match, &command_audit_report,
+    &command_audit_match, &command_audit_report, &command_audit_verify,
 };
 
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof *subcommands)

@@ -10,3 +10,4 @@ extern const struct command command_audit_match;
 extern const struct command command_audit_replay;
 extern const struct command command_audit_report;
 extern const struct command command_audit_show;
+extern const struct command command_audit_verify;

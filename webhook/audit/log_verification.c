@@ -1,0 +1,227 @@
+#include "webhook/audit/log_verification.h"
+
+#include "common/file.h"
+#include "common/json.h"
+#include "webhook/audit/log_file.h"
+#include "webhook/audit/recorded_configurations.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+struct verifying {
+    const struct log_verification_options *options;
+    struct chain_check *check;
+    struct audit_head head;
+    bool has_head;
+    struct recorded_configurations configurations;
+    bool has_configurations;
+    uint64_t torn_bytes;
+};
+
+bool audit_anchor_parse(const char *text, struct error *error, struct audit_anchor *anchor)
+{
+    char *end;
+    unsigned long long sequence = strtoull(text, &end, 10);
+    if (*text < '1' || *text > '9' || *end != ':' || sequence > INT64_MAX ||
+        !audit_is_hex(end + 1, DIGEST_SHA256_HEX_BYTES - 1))
+        return error_set(error, ERROR_INVALID, "\"%.100s\" is not of the form SEQUENCE:HASH", text);
+    *anchor = (struct audit_anchor){.position = {.sequence = sequence}};
+    strcpy(anchor->position.hash, end + 1);
+    return true;
+}
+
+/* A problem that is in no record. */
+static void blame_file(struct verifying *verifying, const char *file, const char *message)
+{
+    struct chain_problem *problem = &verifying->check->problem;
+    if (problem->is_found)
+        return;
+    problem->is_found = true;
+    snprintf(problem->place.file, sizeof problem->place.file, "%s", file);
+    snprintf(problem->message, sizeof problem->message, "%s", message);
+}
+
+/* The head must be to the byte what a writer prints. */
+static bool parse_head(const char *text, size_t length, struct error *error, struct audit_head *head)
+{
+    char printed[AUDIT_HEAD_BYTES];
+    if (!audit_head_parse(text, length, error, head) || !audit_head_print(head, error, printed))
+        return false;
+    return memcmp(text, printed, sizeof printed) == 0 ||
+           error_set(error, ERROR_INVALID, "is not as it was written");
+}
+
+static bool read_head(struct verifying *verifying, struct error *error)
+{
+    char path[PATH_MAX];
+    _cleanup_(freep) char *text = NULL;
+    size_t length;
+    struct error why;
+    snprintf(path, sizeof path, "%s/" AUDIT_HEAD_NAME, verifying->options->directory);
+    verifying->has_head = file_read(path, AUDIT_HEAD_BYTES + 1, &why, &text, &length) &&
+                          parse_head(text, length, &why, &verifying->head);
+    if (verifying->has_head)
+        return true;
+    if (why.code == ERROR_NO_MEMORY)
+        return error_set_no_memory(error);
+    blame_file(verifying, AUDIT_HEAD_NAME,
+               why.code == ERROR_NOT_FOUND ? "it is missing, so a cut log would not show" : why.message);
+    return true;
+}
+
+static bool read_configurations(struct verifying *verifying, struct error *error)
+{
+    struct error why;
+    verifying->has_configurations =
+        recorded_configurations_read(verifying->options->directory, &why, &verifying->configurations);
+    if (verifying->has_configurations)
+        return true;
+    if (why.code == ERROR_NO_MEMORY)
+        return error_set_no_memory(error);
+    blame_file(verifying, RECORDED_CONFIGURATIONS_FOLDER, why.message);
+    return true;
+}
+
+/* A file is named after its first record, or after the first one that a recovery there says is lost. */
+static void check_file_name(struct verifying *verifying, const struct audit_log_line *line, uint64_t expected)
+{
+    uint64_t first;
+    const char *slash = strrchr(line->file, '/');
+    if (!audit_file_name_parse(slash ? slash + 1 : line->file, &first))
+        chain_check_blame(verifying->check, "its file is not named as a file of the log is");
+    else if (first != expected && first != verifying->check->last.sequence)
+        chain_check_blame(verifying->check, "its file is named after record %" PRIu64, first);
+}
+
+static void check_configuration(struct verifying *verifying, const cJSON *record)
+{
+    const cJSON *digest = json_member(record, "configuration");
+    const cJSON *type = json_member(record, "type");
+    if (!verifying->has_configurations || !cJSON_IsString(type) || strcmp(type->valuestring, "decision") != 0)
+        return;
+    if (!cJSON_IsString(digest))
+        chain_check_blame(verifying->check, "configuration: must be there");
+    else if (!recorded_configurations_find(&verifying->configurations, digest->valuestring))
+        chain_check_blame(verifying->check, "configuration %.64s is not kept beside the log",
+                          digest->valuestring);
+}
+
+static void check_anchors(struct verifying *verifying)
+{
+    const struct chain_place *place = &verifying->check->last;
+    for (size_t i = 0; i < verifying->options->anchor_count; i++) {
+        struct audit_anchor *anchor = &verifying->options->anchors[i];
+        if (anchor->position.sequence != place->sequence)
+            continue;
+        anchor->is_met = strcmp(anchor->position.hash, place->hash) == 0;
+        if (!anchor->is_met)
+            chain_check_blame(verifying->check, "it was changed: an anchor has another hash of it");
+    }
+}
+
+static bool check_line(struct verifying *verifying, const struct audit_log_line *line, struct error *error)
+{
+    _cleanup_(cJSON_Deletep) cJSON *record = NULL;
+    struct chain_check *check = verifying->check;
+    uint64_t expected = check->last.sequence + 1;
+    if (!chain_check_line(check, line, error, &record))
+        return false;
+    if (check->problem.is_found || !record)
+        return true;
+    if (line->number == 1)
+        check_file_name(verifying, line, expected);
+    if (!check->suspect.is_found)
+        check_configuration(verifying, record);
+    check_anchors(verifying);
+    return true;
+}
+
+/* A torn record is one that a crash cut short: nothing can follow it. */
+static bool check_torn(struct verifying *verifying, size_t length, struct audit_log_reader *reader,
+                       struct error *error)
+{
+    struct audit_log_line line;
+    bool has_line;
+    if (!audit_log_reader_next(reader, error, &line, &has_line))
+        return false;
+    verifying->torn_bytes = length;
+    if (has_line)
+        chain_check_blame(verifying->check, "a record that is cut short follows it, and others after that");
+    return true;
+}
+
+static bool check_lines(struct verifying *verifying, struct audit_log_reader *reader, struct error *error)
+{
+    while (!verifying->check->problem.is_found) {
+        struct audit_log_line line;
+        bool has_line;
+        if (!audit_log_reader_next(reader, error, &line, &has_line))
+            return false;
+        if (!has_line)
+            return true;
+        if (line.is_torn)
+            return check_torn(verifying, line.length, reader, error);
+        if (!check_line(verifying, &line, error))
+            return false;
+    }
+    return true;
+}
+
+/* A line that is too long to be a record is a problem of the log, not of the reading. */
+static bool check_all_lines(struct verifying *verifying, struct audit_log_reader *reader, struct error *error)
+{
+    struct error why;
+    if (check_lines(verifying, reader, &why))
+        return true;
+    if (why.code != ERROR_TOO_LARGE)
+        return error_set(error, why.code, "%s", why.message);
+    chain_check_blame(verifying->check, "what follows is no record: %s", why.message);
+    return true;
+}
+
+/* What only shows when all was read. */
+static void check_whole(struct verifying *verifying)
+{
+    struct chain_check *check = verifying->check;
+    chain_check_end(check, verifying->has_head ? &verifying->head : NULL);
+    if (verifying->options->trusted.count && !check->totals.checkpoints)
+        chain_check_blame(check, "nothing up to here is signed by a trusted key");
+    for (size_t i = 0; i < verifying->options->anchor_count; i++)
+        if (!verifying->options->anchors[i].is_met)
+            chain_check_blame(check, "the log ends here, but an anchor tells of record %" PRIu64,
+                              verifying->options->anchors[i].position.sequence);
+}
+
+static bool verify(struct verifying *verifying, struct error *error)
+{
+    _cleanup_(audit_log_reader_freep) struct audit_log_reader *reader = NULL;
+    struct audit_log_files files;
+    if (!audit_log_files_list(verifying->options->directory, error, &files))
+        return false;
+    size_t count = files.count;
+    audit_log_files_done(&files);
+    /* The head before the records: a writer that goes on is then never behind it. */
+    if (!read_head(verifying, error))
+        return false;
+    if (count == 0 && !verifying->has_head)
+        return error_set(error, ERROR_NOT_FOUND, "\"%s\": no audit log is here",
+                         verifying->options->directory);
+    if (!read_configurations(verifying, error) ||
+        !audit_log_reader_open(verifying->options->directory, error, &reader) ||
+        !check_all_lines(verifying, reader, error))
+        return false;
+    check_whole(verifying);
+    return true;
+}
+
+bool log_verification_run(const struct log_verification_options *options, struct error *error,
+                          struct log_verification *result)
+{
+    struct verifying verifying = {.options = options, .check = &result->check};
+    chain_check_begin(&result->check, &options->trusted, options->may_begin_late);
+    bool is_done = verify(&verifying, error);
+    result->torn_bytes = verifying.torn_bytes;
+    recorded_configurations_done(&verifying.configurations);
+    return is_done;
+}
