@@ -10,6 +10,7 @@
 
 #define NAME "audit report"
 #define STANDARD_OUTPUT "-"
+#define CHAIN_BYTES 4096u
 
 static const char usage[] =
     "Usage: openshell-injector audit report DIR -o FILE\n"
@@ -27,13 +28,41 @@ static const char usage[] =
     "Examples:\n"
     "  openshell-injector audit report /var/log/openshell-injector -o report.html\n";
 
+/* What following the hashes shows; signatures and the log's end are for `audit verify`. */
+static struct report_chain describe_chain(const struct report_data *data, struct buffer *text)
+{
+    struct report_chain chain = {.state = "intact", .title = "The chain of records is unbroken"};
+    if (data->break_sequence) {
+        chain = (struct report_chain){.state = "broken", .title = "The chain of records is broken"};
+        buffer_append_format(text, "Record %lld does not follow the record before it.\n",
+                             (long long) data->break_sequence);
+    } else if (data->unreadable) {
+        chain = (struct report_chain){.state = "broken", .title = "There are lines that are no records"};
+    } else if (data->checkpoints == 0 || data->first_sequence != 1) {
+        chain.state = "unsigned";
+    }
+    buffer_append_format(text, "Records %lld to %lld, %zu signed checkpoints, %zu gaps, %zu recoveries.\n",
+                         (long long) data->first_sequence, (long long) data->last_sequence, data->checkpoints,
+                         data->gaps, data->recoveries);
+    if (*data->last_hash)
+        buffer_append_format(text, "Hash of the last record: %s.\n", data->last_hash);
+    buffer_append_string(text,
+                         "Signatures and the end of the log are checked by openshell-injector audit verify; "
+                         "openshell-injector audit match compares with the API server's own log.");
+    chain.text = buffer_string(text);
+    return chain;
+}
+
 static bool write_page(const char *directory, FILE *file, struct error *error)
 {
     struct report_data data;
     report_data_init(&data);
-    const struct report_chain chain = {.state = "unsigned", .title = "Chain", .text = "not checked"};
-    bool is_written = report_data_collect(&data, directory, error) &&
-                      report_page_write(&data, &chain, directory, time(NULL), file, error);
+    _cleanup_(buffer_done) struct buffer text = BUFFER_INIT(CHAIN_BYTES);
+    bool is_written = report_data_collect(&data, directory, error);
+    if (is_written) {
+        const struct report_chain chain = describe_chain(&data, &text);
+        is_written = report_page_write(&data, &chain, directory, time(NULL), file, error);
+    }
     report_data_done(&data);
     if (is_written && fflush(file) != 0)
         return error_set_errno(error, ERROR_IO, errno, "cannot write");

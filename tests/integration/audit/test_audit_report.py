@@ -237,6 +237,12 @@ class Report(AuditCase):
         self.assertEqual(list(self.directory.glob("again.html.*")), [])
         self.audit("report", self.bare, status=2)
 
+    def test_says_where_the_chain_is_broken(self):
+        browser, _ = self.open(self.whole)
+        self.assertIn("unbroken", browser.one(".chain").text)
+        browser, _ = self.open(self.copy(self.whole, lambda lines: lines[:9] + lines[10:]))
+        self.assertIn("Record 11 does not follow", browser.one(".chain.broken").text)
+
     def test_an_empty_log(self):
         empty = pathlib.Path(tempfile.mkdtemp(dir=self.directory))
         browser, path = self.open(empty)
