@@ -35,32 +35,29 @@ PODS = "/api/v1/namespaces/default/pods"
 class ApiServer:
     """Requests without kubectl, which would take most of the time; one connection for each thread."""
 
-    def __init__(self, cluster, directory):
+    def __init__(self, cluster):
         config = json.loads(cluster.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
-        self.address = urllib.parse.urlsplit(config["clusters"][0]["cluster"]["server"])
-        user = config["users"][0]["user"]
-        self.context = ssl.create_default_context(cadata=self._text(config["clusters"][0]["cluster"],
-                                                                    "certificate-authority"))
-        pair = directory / "client.pem"
-        pair.touch(mode=0o600)
-        pair.write_text(self._text(user, "client-certificate") + self._text(user, "client-key"))
-        self.context.load_cert_chain(pair)
+        place = config["clusters"][0]["cluster"]
+        self.address = urllib.parse.urlsplit(place["server"])
+        self.headers = {"Content-Type": "application/json",
+                        "Authorization": f"Bearer {config['users'][0]['user']['token']}"}
+        self.context = ssl.create_default_context(
+            cadata=base64.b64decode(place["certificate-authority-data"]).decode())
         self.local = threading.local()
+        self.connections = []
 
-    @staticmethod
-    def _text(holder, key):
-        if f"{key}-data" in holder:
-            return base64.b64decode(holder[f"{key}-data"]).decode()
-        return pathlib.Path(holder[key]).read_text()
+    def close(self):
+        for connection in self.connections:
+            connection.close()
 
-    def request(self, method, path, body=None):
+    def request(self, method, path, body):
         """Status and answer."""
         if not hasattr(self.local, "connection"):
             self.local.connection = http.client.HTTPSConnection(self.address.hostname, self.address.port, timeout=60,
                                                                 context=self.context)
+            self.connections.append(self.local.connection)
         connection = self.local.connection
-        connection.request(method, path, json.dumps(body) if body is not None else None,
-                           {"Content-Type": "application/json"})
+        connection.request(method, path, json.dumps(body), self.headers)
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
 
@@ -96,7 +93,8 @@ class AuditTest(WebhookTestCase):
         # Small files, so that the log is several of them.
         cls.cluster.succeed("up", "--", f"--audit-policy-file={POLICY}", "--audit-log-maxsize=10",
                             f"--audit-log-path={cls.directory / 'api-audit.log'}")
-        cls.api = ApiServer(cls.cluster, cls.directory)
+        cls.api = ApiServer(cls.cluster)
+        cls.addClassCleanup(cls.api.close)
 
     def audit(self, subcommand, *arguments, status=0):
         """The JSON lines that it prints."""
