@@ -54,7 +54,7 @@ static bool write_all(int descriptor, const struct buffer *text)
 /* Appears under its name whole or not at all. */
 static bool write_file(int folder, const char *name, const struct buffer *text)
 {
-    char unfinished[NAME_BYTES];
+    char unfinished[NAME_BYTES + sizeof ".new"];
     snprintf(unfinished, sizeof unfinished, "%s.new", name);
     _cleanup_(closep) int descriptor =
         openat(folder, unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
