@@ -62,9 +62,10 @@ static void check_patch(const struct injection_result *result)
     buffer_done(&patch);
 }
 
-static void inject_twice(cJSON *pod, const struct configuration *configuration)
+static void inject_twice(cJSON *pod, const struct configuration *configuration, bool is_stored)
 {
-    const struct injection_request request = {.pod = pod, .configuration = configuration};
+    const struct injection_request request = {
+        .pod = pod, .configuration = configuration, .is_stored = is_stored};
     struct injection_result first, second;
     struct error error;
     if (!injection_run(&request, &error, &first))
@@ -90,10 +91,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < sizeof configurations / sizeof *configurations; i++) {
         struct error error;
         _cleanup_(cJSON_Deletep) cJSON *pod = NULL;
-        if (!json_parse((const char *) data, size, &limits, &error, &pod))
+        _cleanup_(cJSON_Deletep) cJSON *stored = NULL;
+        if (!json_parse((const char *) data, size, &limits, &error, &pod) ||
+            !json_parse((const char *) data, size, &limits, &error, &stored))
             return 0;
         make_sandbox(pod);
-        inject_twice(pod, configurations[i]);
+        make_sandbox(stored);
+        inject_twice(pod, configurations[i], false);
+        inject_twice(stored, configurations[i], true);
     }
     return 0;
 }
