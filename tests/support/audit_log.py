@@ -89,8 +89,9 @@ class Log:
         if self.file:
             self.file.close()
             self.file = None
-        head = {"version": 1, "chain": CHAIN, "sequence": self.sequence, "hash": self.previous}
-        (self.directory / "head.json").write_text(compact(head).ljust(512) + "\n")
+        head = {"version": 1, "chain": CHAIN, "sequence": self.sequence, "hash": self.previous,
+                "fileOpened": int(START.timestamp())}
+        (self.directory / "head.json").write_text(compact(head).ljust(2047) + "\n")
 
 
 def template_pod(image, has_workspace):

@@ -1,3 +1,4 @@
+#include "webhook/audit/log_verification.h"
 #include "webhook/commands/audit.h"
 #include "webhook/commands/audit_line.h"
 #include "webhook/commands/command_report.h"
@@ -5,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
@@ -28,29 +30,58 @@ static const char usage[] =
     "Examples:\n"
     "  openshell-injector audit report /var/log/openshell-injector -o report.html\n";
 
-/* What following the hashes shows; signatures and the log's end are for `audit verify`. */
-static struct report_chain describe_chain(const struct report_data *data, struct buffer *text)
+static void append_problem(struct buffer *text, const struct chain_problem *problem)
 {
-    struct report_chain chain = {.state = "intact", .title = "The chain of records is unbroken"};
-    if (data->break_sequence) {
-        chain = (struct report_chain){.state = "broken", .title = "The chain of records is broken"};
-        buffer_append_format(text, "Record %lld does not follow the record before it.\n",
-                             (long long) data->break_sequence);
-    } else if (data->unreadable) {
-        chain = (struct report_chain){.state = "broken", .title = "There are lines that are no records"};
-    } else if (data->checkpoints == 0 || data->first_sequence != 1) {
+    if (!problem->is_found)
+        return;
+    if (problem->place.sequence)
+        buffer_append_format(text, "Record %" PRIu64 ", %s line %zu: ", problem->place.sequence,
+                             problem->place.file, problem->place.line);
+    buffer_append_format(text, "%s.\n", problem->message);
+}
+
+/* As `audit verify` finds it without a key: whether it is the right one that signed, the log cannot tell. */
+static struct report_chain describe_chain(const struct chain_check *check, struct buffer *text)
+{
+    const struct chain_totals *totals = &check->totals;
+    struct report_chain chain = {.state = "intact", .title = "The chain of records is intact"};
+    if (check->problem.is_found || check->loss.is_found)
+        chain = (struct report_chain){.state = "broken", .title = "The chain of records is NOT intact"};
+    else if (totals->checkpoints == 0)
         chain.state = "unsigned";
-    }
-    buffer_append_format(text, "Records %lld to %lld, %zu signed checkpoints, %zu gaps, %zu recoveries.\n",
-                         (long long) data->first_sequence, (long long) data->last_sequence, data->checkpoints,
-                         data->gaps, data->recoveries);
-    if (*data->last_hash)
-        buffer_append_format(text, "Hash of the last record: %s.\n", data->last_hash);
+    append_problem(text, &check->problem);
+    append_problem(text, &check->loss);
+    buffer_append_format(text, "Chain %s, records %" PRIu64 " to %" PRIu64 ", ", check->chain, totals->first,
+                         check->last.sequence);
+    if (totals->checkpoints)
+        buffer_append_format(text, "signed up to record %" PRIu64 " by key %s.\n", totals->signed_until,
+                             check->key_id);
+    else
+        buffer_append_string(text, "not signed.\n");
+    if (totals->gaps || totals->recoveries)
+        buffer_append_format(text,
+                             "%" PRIu64 " gaps with %" PRIu64 " decisions left unrecorded, %" PRIu64
+                             " recoveries after a crash.\n",
+                             totals->gaps, totals->dropped, totals->recoveries);
     buffer_append_string(text,
-                         "Signatures and the end of the log are checked by openshell-injector audit verify; "
-                         "openshell-injector audit match compares with the API server's own log.");
+                         "audit verify --public-key compares the key with the one that you know, audit match "
+                         "the records with the API server's own log.");
     chain.text = buffer_string(text);
     return chain;
+}
+
+/* A directory without a log has nothing to verify. */
+static bool verify(const char *directory, struct error *error, struct buffer *text,
+                   struct report_chain *chain)
+{
+    const struct log_verification_options options = {.directory = directory};
+    struct log_verification verification;
+    if (log_verification_run(&options, error, &verification)) {
+        *chain = describe_chain(&verification.check, text);
+        return buffer_check(text, error);
+    }
+    *chain = (struct report_chain){.state = "unsigned", .title = "There is no log", .text = ""};
+    return error->code == ERROR_NOT_FOUND;
 }
 
 static bool write_page(const char *directory, FILE *file, struct error *error)
@@ -58,11 +89,10 @@ static bool write_page(const char *directory, FILE *file, struct error *error)
     struct report_data data;
     report_data_init(&data);
     _cleanup_(buffer_done) struct buffer text = BUFFER_INIT(CHAIN_BYTES);
-    bool is_written = report_data_collect(&data, directory, error);
-    if (is_written) {
-        const struct report_chain chain = describe_chain(&data, &text);
-        is_written = report_page_write(&data, &chain, directory, time(NULL), file, error);
-    }
+    struct report_chain chain;
+    bool is_written = report_data_collect(&data, directory, error) &&
+                      verify(directory, error, &text, &chain) &&
+                      report_page_write(&data, &chain, directory, time(NULL), file, error);
     report_data_done(&data);
     if (is_written && fflush(file) != 0)
         return error_set_errno(error, ERROR_IO, errno, "cannot write");

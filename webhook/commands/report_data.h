@@ -3,7 +3,6 @@
  */
 #pragma once
 
-#include "common/digest.h"
 #include "webhook/audit/log_scan.h"
 #include "webhook/commands/report_operations.h"
 
@@ -62,9 +61,6 @@ struct report_data {
     char *newest[REPORT_NEWEST]; /* the line of decision N, from 0, at N modulo REPORT_NEWEST; owned */
     char first_time[40], last_time[40];
     int64_t first_sequence, last_sequence;
-    char last_hash[DIGEST_SHA256_HEX_BYTES]; /* of the last record */
-    int64_t break_sequence; /* the first record that does not follow the one before; 0: none */
-    size_t checkpoints, gaps, recoveries;
     char replica[64], product[64];
 };
 
