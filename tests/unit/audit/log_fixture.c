@@ -1,0 +1,69 @@
+#include "tests/unit/audit/log_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+void log_fixture_make(struct log_fixture *fixture)
+{
+    temporary_make(&fixture->parent);
+    temporary_name(&fixture->parent, "log", fixture->directory);
+    fixture->options = (struct audit_log_options){
+        .directory = fixture->directory,
+        .file_bytes = 64u << 20,
+        .file_age_ms = 24u * 3600 * 1000,
+        .checkpoint_records = 1000,
+        .checkpoint_interval_ms = 60000,
+        .lock_wait_ms = 100,
+    };
+}
+
+void log_fixture_remove(struct log_fixture *fixture)
+{
+    temporary_remove(&fixture->parent);
+}
+
+struct audit_log *log_fixture_open(const struct log_fixture *fixture)
+{
+    struct audit_log *log = NULL;
+    struct error error;
+    if (!audit_log_open(&fixture->options, &error, &log))
+        fail_msg("%s", error.message);
+    return log;
+}
+
+bool log_fixture_append(struct audit_log *log, unsigned uid, struct error *error)
+{
+    struct record_draft draft;
+    struct audit_position position;
+    record_draft_begin(&draft, audit_log_identity(log), "note");
+    record_draft_add_integer(&draft, "uid", uid);
+    bool is_sealed = record_draft_seal(&draft, error);
+    if (!is_sealed)
+        audit_log_drop(log, error);
+    bool is_written = is_sealed && audit_log_append(log, &draft, error, &position);
+    record_draft_done(&draft);
+    return is_written;
+}
+
+void log_fixture_fill(const struct log_fixture *fixture, unsigned count)
+{
+    struct error error;
+    struct audit_log *log = log_fixture_open(fixture);
+    for (unsigned i = 1; i <= count; i++)
+        assert_true(log_fixture_append(log, i, &error));
+    assert_true(audit_log_close(log, &error));
+}
+
+struct log_verification log_fixture_verify(const struct log_fixture *fixture)
+{
+    struct error error;
+    struct log_verification result;
+    const struct log_verification_options options = {.directory = fixture->directory};
+    if (!log_verification_run(&options, &error, &result))
+        fail_msg("%s", error.message);
+    return result;
+}
