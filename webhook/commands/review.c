@@ -41,27 +41,29 @@ static bool find_annotations(void *context, const char *name, struct error *erro
     return true;
 }
 
-static bool answer(const struct command_line *line, const struct configuration *configuration,
-                   const struct admission_recorder *recorder, struct error *error, struct buffer *response,
-                   struct admission_outcome *outcome)
-{
-    _cleanup_(freep) char *body = NULL;
-    const char *path = line->operand_count ? line->operands[0] : INPUT_STANDARD;
+/* What was given to be reviewed. */
+struct review_input {
     const char *name;
+    char *body; /* owned */
     size_t length;
-    if (!input_read_text(path, ADMISSION_BODY_BYTES, error, &name, &body, &length))
-        return false;
+};
+
+static bool answer(const struct command_line *line, const struct configuration *configuration,
+                   const struct review_input *input, const struct admission_recorder *recorder,
+                   struct error *error, struct buffer *response, struct admission_outcome *outcome)
+{
     const struct namespace_source namespaces = {.find = find_annotations, .context = (void *) line};
     const struct admission_context context = {
         .configuration = configuration, .namespaces = &namespaces, .recorder = recorder};
-    if (admission_review(&context, line->endpoint, body, length, error, response, outcome))
+    if (admission_review(&context, line->endpoint, input->body, input->length, error, response, outcome))
         return true;
-    return outcome->has_failed_to_record ? false : error_prefix(error, "%s", name);
+    return outcome->has_failed_to_record ? false : error_prefix(error, "%s", input->name);
 }
 
 /* The log is held for this one record: several runs may share a directory. */
 static bool answer_recorded(const struct command_line *line, const struct configuration *configuration,
-                            struct error *error, struct buffer *response, struct admission_outcome *outcome)
+                            const struct review_input *input, struct error *error, struct buffer *response,
+                            struct admission_outcome *outcome)
 {
     struct audit_log *log;
     struct audit_recorder recorder;
@@ -69,7 +71,7 @@ static bool answer_recorded(const struct command_line *line, const struct config
     if (!audit_log_open(&line->audit.log, error, &log))
         return false;
     audit_recorder_init(&recorder, log, &line->audit.log, line->audit.objects);
-    bool is_answered = answer(line, configuration, &recorder.admission, error, response, outcome);
+    bool is_answered = answer(line, configuration, input, &recorder.admission, error, response, outcome);
     audit_recorder_done(&recorder);
     if (audit_log_close(log, &close_error) || !is_answered || !line->audit.log.is_required)
         return is_answered;
@@ -78,15 +80,27 @@ static bool answer_recorded(const struct command_line *line, const struct config
     return false;
 }
 
+/* The input first: it may be long in coming, and the log must not wait for it. */
+static bool read_and_answer(const struct command_line *line, const struct configuration *configuration,
+                            struct error *error, struct buffer *response, struct admission_outcome *outcome)
+{
+    struct review_input input = {.body = NULL};
+    const char *path = line->operand_count ? line->operands[0] : INPUT_STANDARD;
+    if (!input_read_text(path, ADMISSION_BODY_BYTES, error, &input.name, &input.body, &input.length))
+        return false;
+    bool is_answered = line->audit.log.directory
+                           ? answer_recorded(line, configuration, &input, error, response, outcome)
+                           : answer(line, configuration, &input, NULL, error, response, outcome);
+    free(input.body);
+    return is_answered;
+}
+
 static int review_with(const char *name, const struct command_line *line,
                        const struct configuration *configuration, struct buffer *response)
 {
     struct error error;
     struct admission_outcome outcome = {.reason = ""};
-    bool is_answered = line->audit.log.directory
-                           ? answer_recorded(line, configuration, &error, response, &outcome)
-                           : answer(line, configuration, NULL, &error, response, &outcome);
-    if (!is_answered) {
+    if (!read_and_answer(line, configuration, &error, response, &outcome)) {
         int exit_code = command_fail(name, &error);
         return outcome.has_failed_to_record ? COMMAND_INTERNAL : exit_code;
     }

@@ -93,13 +93,17 @@ class Server:
         self.write_pair(certificate or Certificate("server", self.authority))
         self.write("config.yaml", configuration.encode())
         self.log_path = self.directory / "log"
-        arguments = [
+        self.arguments = [
             PROGRAM, "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
             "--tls-certificate", str(self.directory / "tls.crt"), "--tls-key", str(self.directory / "tls.key"),
             "--config", str(self.directory / "config.yaml"), "--drain-delay", "0s", *options,
         ]  # fmt: skip
+        self.start()
+
+    def start(self):
+        """Starts the program, also again after it ended."""
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(arguments, stderr=log)
+            self.process = subprocess.Popen(self.arguments, stderr=log)
         started = wait_until(self.find_start)
         self.port, self.plain_port = started["port"], started["metrics_port"]
 

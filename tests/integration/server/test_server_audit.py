@@ -1,0 +1,221 @@
+#!/usr/bin/python3
+"""The audit log of a running server: what was answered stands in it, whatever happens to the process or the disk.
+
+AUDIT_KILLS (30): how often the server is killed under load.
+"""
+
+import hashlib
+import http.client
+import json
+import os
+import pathlib
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+from harness import JSON_HEADERS, PROGRAM, Server, review, wait_until
+
+KILLS = int(os.environ.get("AUDIT_KILLS", "30"))
+# A log is put away after so many kills, so that checking it does not grow without end.
+KILLS_OF_A_LOG = 50
+CLIENTS = 4
+
+
+def verify(directory, *options):
+    """The exit code of `audit verify`, and what it found."""
+    ended = subprocess.run([PROGRAM, "audit", "verify", "-o", "json", *options, str(directory)], capture_output=True,
+                           text=True, check=False)
+    assert ended.stdout, ended.stderr
+    return ended.returncode, json.loads(ended.stdout)
+
+
+def lines_of(directory):
+    for path in sorted(pathlib.Path(directory).glob("*.jsonl")):
+        yield from path.read_bytes().splitlines()
+
+
+def marks_of(directory):
+    """The mark of each record with a uid, as an answer has it."""
+    marks = {}
+    for line in lines_of(directory):
+        record = json.loads(line)
+        if "uid" in record:
+            marks[record["uid"]] = "%d:%s" % (record["sequence"], hashlib.sha256(line).hexdigest())
+    return marks
+
+
+class Clients:
+    """Send reviews with uids of their own until the server goes; keep the marks of what was answered."""
+
+    def __init__(self, server, prefix):
+        self.server, self.prefix, self.marks, self.lock = server, prefix, {}, threading.Lock()
+        self.threads = [threading.Thread(target=self.run, args=(number,)) for number in range(CLIENTS)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, number):
+        connection = self.server.connect()
+        try:
+            for count in range(1000000):
+                uid = "%s-%d-%d" % (self.prefix, number, count)
+                connection.request("POST", "/mutate", body=json.dumps(review(uid=uid)), headers=JSON_HEADERS)
+                answer = connection.getresponse()
+                text = answer.read()
+                if answer.status == 200:
+                    with self.lock:
+                        self.marks[uid] = json.loads(text)["response"]["auditAnnotations"]["audit-record"]
+        except (OSError, http.client.HTTPException):
+            connection.close()
+
+    def join(self):
+        for thread in self.threads:
+            thread.join()
+        return self.marks
+
+
+class AuditTest(unittest.TestCase):
+    def serve(self, *options):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="openshell-test-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.directory = self.folder / "log"
+        server = Server("--audit-directory", str(self.directory), "--log-level", "info", *options)
+        self.addCleanup(server.remove)
+        return server
+
+    def assert_intact(self, *options):
+        code, found = verify(self.directory, *options)
+        self.assertEqual(code, 0, found)
+        return found
+
+
+class Kills(AuditTest):
+    def end_log(self, acknowledged):
+        self.assert_intact()
+        marks = marks_of(self.directory)
+        for uid, mark in acknowledged.items():
+            self.assertEqual(marks.get(uid), mark, uid)
+        shutil.rmtree(self.directory)
+
+    def test_nothing_answered_is_missing_after_kills_under_load(self):
+        server = self.serve("--audit-required", "--audit-file-size", "1Mi")
+        acknowledged, total, torn, recoveries = {}, 0, 0, 0
+        for kill in range(1, KILLS + 1):
+            clients = Clients(server, "kill-%d" % kill)
+            time.sleep(random.uniform(0, 0.15))
+            server.process.kill()
+            server.process.wait()
+            acknowledged.update(clients.join())
+            if kill % 10 == 0 or kill == KILLS:
+                found = self.assert_intact()
+                torn += found["tornBytes"] > 0
+                recoveries = max(recoveries, found["recoveries"])
+            if kill % KILLS_OF_A_LOG == 0 or kill == KILLS:
+                total += len(acknowledged)
+                self.end_log(acknowledged)
+                acknowledged = {}
+            server.start()
+        print("%d kills, %d answered and all recorded" % (KILLS, total))
+        self.assertGreater(total, KILLS)
+
+
+class FullDisk(AuditTest):
+    """A limit of the process's files does what a full disk does."""
+
+    def limit(self, server, size):
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def test_admission_is_refused_when_audit_is_required(self):
+        server = self.serve("--audit-required")
+        self.assertEqual(server.review(review(uid="before"))[0], 200)
+        self.limit(server, 4096)
+        status, answer = server.review(review(uid="refused"))
+        self.assertEqual(status, 503)
+        self.assertIn("the decision cannot be recorded", answer["message"])
+        self.assertEqual(server.metrics()["openshell_injector_audit_refused_total"], 1)
+        self.limit(server, resource.RLIM_INFINITY)
+        self.assertEqual(server.review(review(uid="after"))[0], 200)
+        server.end()
+        self.assertEqual(self.assert_intact("--strict")["gaps"], 0)
+        self.assertEqual(sorted(marks_of(self.directory)), ["after", "before"])
+
+    def test_a_gap_is_marked_otherwise(self):
+        server = self.serve()
+        self.assertEqual(server.review(review(uid="before"))[0], 200)
+        self.limit(server, 4096)
+        for _ in range(3):
+            status, answer = server.review(review(uid="lost"))
+            self.assertEqual(status, 200)
+            self.assertNotIn("audit-record", answer["response"]["auditAnnotations"])
+        self.limit(server, resource.RLIM_INFINITY)
+        self.assertEqual(server.review(review(uid="after"))[0], 200)
+        self.assertEqual(server.metrics()["openshell_injector_audit_dropped_total"], 3)
+        server.end()
+        self.assertEqual(self.assert_intact()["dropped"], 3)
+        self.assertEqual(verify(self.directory, "--strict")[0], 1)
+
+
+class Keys(AuditTest):
+    def make_key(self, path):
+        fresh = path.with_suffix(".fresh")
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", fresh], check=True)
+        subprocess.run(["openssl", "pkey", "-in", fresh, "-pubout", "-out", path.with_suffix(".pub")], check=True)
+        fresh.rename(path)
+
+    def test_a_new_key_is_introduced_while_the_server_runs(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="openshell-test-"))
+        self.addCleanup(shutil.rmtree, folder)
+        key = folder / "key.pem"
+        self.make_key(key)
+        shutil.copy(key.with_suffix(".pub"), folder / "first.pub")
+        server = self.serve("--audit-signing-key", str(key), "--audit-checkpoint-records", "2")
+        for count in range(3):
+            self.assertEqual(server.review(review(uid="a-%d" % count))[0], 200)
+        self.make_key(key)
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: server.log("audit signing key reloaded"))
+        for count in range(3):
+            self.assertEqual(server.review(review(uid="b-%d" % count))[0], 200)
+        server.end()
+        found = self.assert_intact("--public-key", str(folder / "first.pub"))
+        self.assertEqual(found["keyRotations"], 1)
+        self.assertEqual(found["signedUntil"], found["last"])
+        # The second key alone is not where the chain of keys begins.
+        self.assertEqual(verify(self.directory, "--public-key", str(key.with_suffix(".pub")))[0], 1)
+
+
+class Rotation(AuditTest):
+    def test_files_rotate_under_load(self):
+        server = self.serve("--audit-file-size", "64Ki")
+        clients = Clients(server, "rotate")
+        wait_until(lambda: len(list(self.directory.glob("*.jsonl"))) > 3, 60)
+        server.process.kill()
+        server.process.wait()
+        acknowledged = clients.join()
+        self.assert_intact()
+        marks = marks_of(self.directory)
+        self.assertEqual({uid: marks.get(uid) for uid in acknowledged}, acknowledged)
+        server.start()
+
+
+class Runs(AuditTest):
+    def test_runs_of_review_at_the_same_time_share_a_chain(self):
+        server = self.serve()
+        server.end()
+        runs = [subprocess.Popen([PROGRAM, "review", "--config", str(server.directory / "config.yaml"),
+                                  "--audit-directory", str(self.directory)], stdin=subprocess.PIPE,
+                                 stdout=subprocess.DEVNULL) for _ in range(10)]
+        for number, run in enumerate(runs):
+            # All of them run by now; none holds the log while it waits for its input.
+            run.communicate(json.dumps(review(uid="run-%d" % number)).encode())
+            self.assertEqual(run.returncode, 0)
+        self.assertEqual(self.assert_intact()["decisions"], 10)
+
+
+if __name__ == "__main__":
+    unittest.main()
