@@ -72,7 +72,7 @@ class Show(AuditCase):
             with self.subTest(arguments):
                 self.audit("show", *arguments, status=2)
         self.assertIn("no subcommand", injector.run("audit").stderr)
-        self.assertIn("is no subcommand", injector.run("audit", "shwo").stderr)
+        self.assertIn("is no subcommand", injector.run("audit", "nothing").stderr)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,18 @@ class Manual(unittest.TestCase):
             described = sorted(set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)(?: \S+)?$", text, re.MULTILINE)))
             self.assertEqual(described, own_options(command), command)
 
+    def test_every_subcommand_of_audit_and_its_options_are_described(self):
+        text = text_of(PROJECT / "docs/man/openshell-injector-audit.1")
+        subcommands = re.findall(r"^  (\w+) ", injector.run("audit", "--help").stdout, re.MULTILINE)
+        self.assertGreater(len(subcommands), 4)
+        for subcommand in subcommands:
+            self.assertRegex(text, rf"(?m)^ +{subcommand} ")
+            if subcommand == "verify":
+                continue
+            usage = injector.run("audit", subcommand, "--help").stdout
+            for option in set(re.findall(r"^ {2,6}(?:-\w, )?(--[a-z-]+)", usage, re.MULTILINE)):
+                self.assertRegex(text, rf"(?m)^ +(?:-\w, )?{option}\b")
+
     def test_the_overview_has_every_command(self):
         text = text_of(PROJECT / "docs/man/openshell-injector.1")
         commands = re.findall(r"^  (\w+) ", injector.run("--help").stdout, re.MULTILINE)
