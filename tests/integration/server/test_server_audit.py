@@ -19,6 +19,7 @@ import threading
 import time
 import unittest
 
+import jsonschema
 from harness import JSON_HEADERS, PROGRAM, Server, review, wait_until
 
 KILLS = int(os.environ.get("AUDIT_KILLS", "30"))
@@ -33,6 +34,14 @@ def verify(directory, *options):
                            text=True, check=False)
     assert ended.stdout, ended.stderr
     return ended.returncode, json.loads(ended.stdout)
+
+
+def make_key(path):
+    """Replaces the key as a whole, its public half beside it."""
+    fresh = path.with_suffix(".fresh")
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", fresh], check=True)
+    subprocess.run(["openssl", "pkey", "-in", fresh, "-pubout", "-out", path.with_suffix(".pub")], check=True)
+    fresh.rename(path)
 
 
 def lines_of(directory):
@@ -161,22 +170,16 @@ class FullDisk(AuditTest):
 
 
 class Keys(AuditTest):
-    def make_key(self, path):
-        fresh = path.with_suffix(".fresh")
-        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", fresh], check=True)
-        subprocess.run(["openssl", "pkey", "-in", fresh, "-pubout", "-out", path.with_suffix(".pub")], check=True)
-        fresh.rename(path)
-
     def test_a_new_key_is_introduced_while_the_server_runs(self):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="openshell-test-"))
         self.addCleanup(shutil.rmtree, folder)
         key = folder / "key.pem"
-        self.make_key(key)
+        make_key(key)
         shutil.copy(key.with_suffix(".pub"), folder / "first.pub")
         server = self.serve("--audit-signing-key", str(key), "--audit-checkpoint-records", "2")
         for count in range(3):
             self.assertEqual(server.review(review(uid="a-%d" % count))[0], 200)
-        self.make_key(key)
+        make_key(key)
         server.signal(signal.SIGHUP)
         wait_until(lambda: server.log("audit signing key reloaded"))
         for count in range(3):
@@ -187,6 +190,54 @@ class Keys(AuditTest):
         self.assertEqual(found["signedUntil"], found["last"])
         # The second key alone is not where the chain of keys begins.
         self.assertEqual(verify(self.directory, "--public-key", str(key.with_suffix(".pub")))[0], 1)
+
+
+class Schema(AuditTest):
+    """The schema in docs/schemas takes every type of record that there is, and nothing else."""
+
+    def setUp(self):
+        path = pathlib.Path(__file__).resolve().parents[3] / "docs/schemas/audit-record.schema.json"
+        self.schema = jsonschema.Draft7Validator(json.loads(path.read_text()))
+
+    def make_records(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="openshell-test-"))
+        self.addCleanup(shutil.rmtree, folder)
+        make_key(folder / "key.pem")
+        server = self.serve("--audit-signing-key", str(folder / "key.pem"), "--audit-objects", "redacted",
+                            "--audit-checkpoint-records", "1000")
+        server.review(review(uid="injected"))
+        server.review(review(uid="skipped", operation="DELETE"))
+        invalid = review(uid="invalid")
+        invalid["request"]["object"]["spec"]["containers"] = "none"
+        server.review(invalid)
+        denied = review(uid="denied")
+        denied["request"]["object"]["spec"]["hostNetwork"] = True
+        server.review(denied)
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+        server.review(review(uid="lost"))
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        make_key(folder / "key.pem")
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: server.log("audit signing key reloaded"))
+        server.end()
+        with open(next(self.directory.glob("*.jsonl")), "ab") as log:
+            log.write(b'{"version":1')
+        server.start()
+        server.review(review(uid="after"))
+        server.end()
+        self.assert_intact()
+        return [json.loads(line) for line in lines_of(self.directory)]
+
+    def test_every_record_is_of_the_schema(self):
+        records = self.make_records()
+        for record in records:
+            self.schema.validate(record)
+            self.assertNotIn("do-not-log-me", json.dumps(record.get("object", "")))
+            self.assertFalse(self.schema.is_valid(record | {"unknown": 1}))
+        self.assertEqual({record["type"] for record in records},
+                         {"decision", "checkpoint", "key-rotation", "gap", "recovery"})
+        self.assertEqual({record["decision"] for record in records if record["type"] == "decision"},
+                         {"injected", "skipped", "error", "denied"})
 
 
 class Rotation(AuditTest):
