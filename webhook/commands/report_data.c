@@ -212,7 +212,7 @@ static bool keep_newest(struct report_data *data, const struct audit_log_line *l
 static bool add_moment(struct report_data *data, int64_t time_s, enum report_decision decision,
                        struct error *error)
 {
-    if (data->decisions == data->moments_reserved) {
+    if (data->moment_count == data->moments_reserved) {
         size_t reserved = data->moments_reserved ? data->moments_reserved * 2 : 1024;
         struct report_moment *moments = realloc(data->moments, reserved * sizeof *moments);
         if (!moments)
@@ -220,23 +220,37 @@ static bool add_moment(struct report_data *data, int64_t time_s, enum report_dec
         data->moments = moments;
         data->moments_reserved = reserved;
     }
-    data->moments[data->decisions] = (struct report_moment){.time_s = time_s, .decision = decision};
+    data->moments[data->moment_count++] = (struct report_moment){.time_s = time_s, .decision = decision};
     return true;
 }
 
-static bool add_to_tallies(struct report_data *data, const struct audit_decision *decision,
-                           enum report_decision kind, struct error *error)
+static bool is_second_look(const struct audit_decision *decision, enum report_decision kind)
 {
+    return strcmp(decision->endpoint, "validate") == 0 && kind != REPORT_DENIED && kind != REPORT_ERROR;
+}
+
+static bool add_to_tallies(struct report_data *data, const struct audit_visit *visit,
+                           enum report_decision kind, size_t patch_number, struct error *error)
+{
+    const struct audit_decision *decision = &visit->decision;
+    if (is_second_look(decision, kind))
+        return true;
     data->totals.of[kind]++;
-    data->dry_runs += decision->is_dry_run;
-    if (strcmp(decision->endpoint, "validate") == 0)
-        data->validations++;
-    else
-        data->mutations++;
-    return report_tally_add(&data->namespaces, decision->namespace_name, kind, error) &&
+    return add_moment(data, seconds_of(visit->record.time), kind, error) &&
+           tally_grants(data, patch_number, kind, error) &&
+           report_tally_add(&data->namespaces, decision->namespace_name, kind, error) &&
            report_tally_add(&data->reasons, decision->reason, kind, error) &&
            report_tally_add(&data->users, decision->user, kind, error) &&
            report_tally_add(&data->configurations, decision->configuration, kind, error);
+}
+
+static void count_decision(struct report_data *data, const struct audit_decision *decision)
+{
+    bool is_validation = strcmp(decision->endpoint, "validate") == 0;
+    data->decisions++;
+    data->dry_runs += decision->is_dry_run;
+    data->validations += is_validation;
+    data->mutations += !is_validation;
 }
 
 static bool add_decision(struct report_data *data, const struct audit_visit *visit, struct error *error)
@@ -248,15 +262,14 @@ static bool add_decision(struct report_data *data, const struct audit_visit *vis
     if (!report_operations_add_patch(&data->operations, decision, error, &patch))
         return false;
     _cleanup_(cJSON_Deletep) cJSON *tree = patch.tree;
-    if ((tree && !learn_grants(data, &patch, error)) || !tally_grants(data, patch.number, kind, error) ||
+    if ((tree && !learn_grants(data, &patch, error)) ||
+        !add_to_tallies(data, visit, kind, patch.number, error) ||
         !report_operations_add_object(&data->operations, decision, error, &object) ||
         !find_causes(data, decision->causes, error, &causes) ||
         !append_row(data, visit, patch.shape, causes, object, error) ||
-        !keep_newest(data, visit->line, error) ||
-        !add_moment(data, seconds_of(visit->record.time), kind, error) ||
-        !add_to_tallies(data, decision, kind, error))
+        !keep_newest(data, visit->line, error))
         return false;
-    data->decisions++;
+    count_decision(data, decision);
     return true;
 }
 

@@ -45,6 +45,8 @@ struct report_moment {
     enum report_decision decision;
 };
 
+/* A pod is decided on as it comes and looked at once more when it is finished. Totals, tables and chart count
+ * it once: of the second looks those alone that refuse it. */
 struct report_data {
     struct report_operations operations;
     struct report_counts totals;
@@ -54,7 +56,7 @@ struct report_data {
     struct key_index causes;  /* JSON texts */
     struct buffer rows;       /* JSON arrays, one a line; as script.js reads them */
     struct report_moment *moments;
-    size_t moments_reserved;
+    size_t moment_count, moments_reserved;
     struct key_index grants; /* what a patch grants: "c" capability and "i" image lines */
     size_t *grant_of_patch;  /* numbers in `grants`, by the patch's number */
     size_t grant_of_patch_reserved;

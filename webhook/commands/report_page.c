@@ -122,7 +122,7 @@ static void append_total(struct page *page, const char *class, size_t count, con
 static bool append_totals(struct page *page)
 {
     const struct report_data *data = page->data;
-    append_total(page, "all", data->decisions, "decisions");
+    append_total(page, "all", data->moment_count, "pods decided on");
     for (int i = 0; i < REPORT_DECISIONS; i++)
         append_total(page, report_decision_name((enum report_decision) i), data->totals.of[i],
                      report_decision_name((enum report_decision) i));
@@ -216,11 +216,13 @@ static bool append_newest(struct page *page)
 static bool append_footer(struct page *page)
 {
     const struct report_data *data = page->data;
-    buffer_append_format(
-        &page->html,
-        "%zu decisions about pods as they came, %zu about finished pods, %zu of them dry runs. "
-        "%zu other records, %zu lines that are no records. Recorded by ",
-        data->mutations, data->validations, data->dry_runs, data->other_records, data->unreadable);
+    buffer_append_format(&page->html,
+                         "%zu decisions about pods as they came, %zu about finished pods, of which totals, "
+                         "chart and tables count "
+                         "the refusals alone; %zu were dry runs. "
+                         "%zu other records, %zu lines that are no records. Recorded by ",
+                         data->mutations, data->validations, data->dry_runs, data->other_records,
+                         data->unreadable);
     html_append_text(&page->html, data->product);
     buffer_append_string(&page->html, ", reported by " PRODUCT_IDENTIFIER
                                       ". Values of the users' variables are not in this file.");

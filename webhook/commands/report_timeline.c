@@ -52,7 +52,7 @@ static size_t total_of(const struct report_counts *counts)
 static void fill_bars(const struct report_data *data, struct bars *bars)
 {
     int64_t first_s = INT64_MAX, last_s = INT64_MIN;
-    for (size_t i = 0; i < data->decisions; i++) {
+    for (size_t i = 0; i < data->moment_count; i++) {
         first_s = data->moments[i].time_s < first_s ? data->moments[i].time_s : first_s;
         last_s = data->moments[i].time_s > last_s ? data->moments[i].time_s : last_s;
     }
@@ -61,7 +61,7 @@ static void fill_bars(const struct report_data *data, struct bars *bars)
     bars->count = (size_t) ((last_s - bars->start_s) / bars->step_s) + 1;
     if (bars->count > REPORT_BARS)
         bars->count = REPORT_BARS;
-    for (size_t i = 0; i < data->decisions; i++) {
+    for (size_t i = 0; i < data->moment_count; i++) {
         size_t at = (size_t) ((data->moments[i].time_s - bars->start_s) / bars->step_s);
         if (at < bars->count)
             bars->of[at].of[data->moments[i].decision]++;
@@ -145,7 +145,7 @@ static void append_dates(struct buffer *html, const struct bars *bars)
 bool report_append_timeline(struct buffer *html, const struct report_data *data, struct error *error)
 {
     struct bars bars = {0};
-    if (data->decisions == 0)
+    if (data->moment_count == 0)
         return buffer_append_string(html, "<p class=\"quiet\">No decision.</p>") || buffer_check(html, error);
     fill_bars(data, &bars);
     buffer_append_format(html,

@@ -243,6 +243,17 @@ class Report(AuditCase):
         browser, _ = self.open(self.copy(self.whole, lambda lines: lines[:9] + lines[10:]))
         self.assertIn("NOT intact", browser.one(".chain.broken").text)
 
+    def test_counts_a_pod_once_although_it_is_looked_at_twice(self):
+        def look_again(lines):
+            injected = [json.loads(line) for line in lines if '"decision":"injected"' in line]
+            second = injected[0] | {"endpoint": "validate", "decision": "unchanged", "reason": "Unchanged"}
+            refused = injected[1] | {"endpoint": "validate", "decision": "denied", "reason": "NotSupervised"}
+            return lines + [json.dumps(record) + "\n" for record in (second, refused)]
+        browser, _ = self.open(self.copy(self.bare, look_again))
+        self.assertEqual(browser.one(".totals .all strong").text, str(self.RECORDS + 1))
+        self.assertEqual(browser.one(".totals .unchanged strong").text, "0")
+        self.assertEqual(browser.one("#shown").text, f"{self.RECORDS + 2} decisions")
+
     def test_an_empty_log(self):
         empty = pathlib.Path(tempfile.mkdtemp(dir=self.directory))
         browser, path = self.open(empty)
