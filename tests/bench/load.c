@@ -1,7 +1,7 @@
 /* Load on one server of this machine: connections that are kept alive, each with one request under way at a
  * time, from one thread, for a given time. Prints requests/s, latencies and what both sides used as JSON. Any
- * answer but 200 with a body as long as the first one's, or longer (the number of an
- * audit record grows), is a failure. See show_usage.
+ * answer but 200 with a body as long as the first one's, or longer (numbers of audit records grow), is a
+ * failure. See show_usage.
  */
 #include "common/buffer.h"
 #include "common/cleanup.h"

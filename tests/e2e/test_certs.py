@@ -243,6 +243,26 @@ class CertificatesTest(WebhookTestCase):
             self.assertEqual(code, 2, text)
             self.assertIn(f'secrets "{SECRET}" is forbidden: User "system:serviceaccount:{NAMESPACE}:default"', text)
 
+    def test_audit_component_fits_together(self):
+        overlay = self.directory / "audit-overlay"
+        overlay.mkdir()
+        places = {kind: os.path.relpath(REPOSITORY / "manifests" / place, overlay.resolve())
+                  for kind, place in (("resources", "base"), ("components", "components/audit"))}
+        overlay.joinpath("kustomization.yaml").write_text(yaml.safe_dump(
+            {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+            | {kind: [place] for kind, place in places.items()}))
+        documents = list(yaml.safe_load_all(self.cluster.kubectl("kustomize", overlay)))
+        claims = [document["metadata"]["name"] for document in documents if document["kind"] == "PersistentVolumeClaim"]
+        pod = next(document for document in documents if document["kind"] == "Deployment")["spec"]["template"]["spec"]
+        self.assertIn({"name": "audit", "persistentVolumeClaim": {"claimName": claims[0]}}, pod["volumes"])
+        container = pod["containers"][0]
+        options = dict(argument.split("=", 1) for argument in container["args"] if argument.startswith("--audit-") and
+                       "=" in argument)
+        mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+        self.assertEqual(options["--audit-directory"], mounts["audit"] + "/$(POD_NAME)")
+        self.assertTrue(options["--audit-signing-key"].startswith(mounts["audit-key"] + "/"))
+        self.assertEqual(container["env"][0]["name"], "POD_NAME")
+
     def test_cert_manager_overlay_fits_together(self):
         text = self.cluster.kubectl("kustomize", REPOSITORY / "manifests/overlays/cert-manager")
         documents = [document for document in yaml.safe_load_all(text) if document]

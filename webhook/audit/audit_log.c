@@ -59,6 +59,16 @@ static void free_log(struct audit_log *log)
     free(log);
 }
 
+/* Held for two short writes at most: waiting for it awake costs less than sleeping. */
+static void init_mutex(pthread_mutex_t *mutex)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
 bool audit_log_open(const struct audit_log_options *options, struct error *error, struct audit_log **result)
 {
     struct audit_log *log = calloc(1, sizeof *log);
@@ -67,7 +77,7 @@ bool audit_log_open(const struct audit_log_options *options, struct error *error
     log->options = *options;
     log->directory = log->lock = log->head_file = -1;
     log->file = LOG_FILE_NONE;
-    pthread_mutex_init(&log->mutex, NULL);
+    init_mutex(&log->mutex);
     pthread_mutex_init(&log->sync_mutex, NULL);
     pthread_cond_init(&log->keeper_wakes, NULL);
     log->checkpoint_ns = clock_now_ns();

@@ -1,5 +1,6 @@
-/* Every kind of damage to a log of 1,000 records is found, and the right record is named. AUDIT_STEP (1): of how
- * many bytes one is changed. */
+/* Every kind of damage to a log of 1,000 records is found, and the right record is named. AUDIT_STEP (1): of
+ * how many bytes one is changed.
+ */
 #include "tests/unit/audit/log_fixture.h"
 
 #include "common/file.h"
