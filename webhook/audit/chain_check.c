@@ -19,8 +19,8 @@ void chain_check_begin(struct chain_check *check, const struct chain_keys *trust
         .trusted = trusted, .may_begin_late = may_begin_late, .last = {.hash = AUDIT_NO_HASH}};
 }
 
-static void set_problem(struct chain_problem *problem, const struct chain_place *place, const char *format,
-                        va_list arguments)
+_printf_(3, 0) static void set_problem(struct chain_problem *problem, const struct chain_place *place,
+                                       const char *format, va_list arguments)
 {
     problem->is_found = true;
     problem->place = *place;
