@@ -14,14 +14,20 @@ TIME_LIMIT_S = 1800
 
 
 class Cluster:
-    """One state directory and the scripts that act on it."""
+    """One state directory and the scripts that act on it; or the cluster that E2E_KUBECONFIG names, if it may be
+    another's: one that a test does not stop and gives no flags."""
 
-    def __init__(self, state):
+    def __init__(self, state, may_be_foreign=False):
         self.state = pathlib.Path(state)
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("E2E_")}
         self.environment["E2E_STATE"] = str(self.state)
         if "E2E_CACHE" in os.environ:
             self.environment["E2E_CACHE"] = os.environ["E2E_CACHE"]
+        self.is_foreign = may_be_foreign and bool(os.environ.get("E2E_KUBECONFIG"))
+        self.kubeconfig = self.state / "kubeconfig"
+        if self.is_foreign:
+            self.kubeconfig = pathlib.Path(os.environ["E2E_KUBECONFIG"]).resolve()
+            self.environment["E2E_KUBECONFIG"] = str(self.kubeconfig)
 
     def command(self, script, *arguments):
         return [str(SCRIPTS / script), *map(str, arguments)]

@@ -65,7 +65,7 @@ class CertificatesTest(WebhookTestCase):
         """Exit code and output; as the cluster's administrator unless a kubeconfig is given."""
         result = webhook_server.injector.run(
             "certs", *arguments, f"--namespace={NAMESPACE}",
-            extra_environment={"KUBECONFIG": str(kubeconfig or self.cluster.state / "kubeconfig")})
+            extra_environment={"KUBECONFIG": str(kubeconfig or self.cluster.kubeconfig)})
         return result.returncode, result.stdout + result.stderr
 
     def authorities(self):

@@ -294,6 +294,7 @@ class NamespaceTest(WebhookTestCase):
         self.assertIn("openshift.io/sa.scc.uid-range", self.refusal(sandbox_pod("malformed", namespace="malformed")))
 
     def test_cache_survives_a_restart_of_the_api_server(self):
+        self.need_own_cluster()
         self.create_namespace("before", self.ranges(1000720000, 1000720000))
         process = self.webhook.process.pid
         self.cluster.succeed("stop-apiserver")
@@ -305,6 +306,7 @@ class NamespaceTest(WebhookTestCase):
         self.assertIsNone(self.webhook.process.poll())
 
     def test_cache_survives_a_forgotten_history(self):
+        self.need_own_cluster()
         self.cluster.succeed("stop-apiserver", "--kill")
         self.cluster.succeed("compact")
         self.cluster.succeed("start-apiserver")

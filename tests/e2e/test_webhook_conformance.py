@@ -72,7 +72,7 @@ class ConformanceTest(WebhookTestCase):
                 self.assertEqual(as_stored(created), as_stored(expected))
                 self.assertEqual(as_stored(self.stored(created)), as_stored(expected))
                 result = injector.run("verify", *flags_of(case), "-o", "json",
-                                      f"--kubeconfig={self.cluster.state / 'kubeconfig'}")
+                                      f"--kubeconfig={self.cluster.kubeconfig}")
                 self.assertEqual((result.returncode, result.stderr), (0, ""), result.stdout)
                 self.assertEqual(json.loads(result.stdout)["state"], "supervised")
                 self.delete(created)

@@ -136,6 +136,12 @@ def register(cluster, folder, url=None):
     cluster.kubectl("apply", "-k", overlay)
 
 
+def unregister(cluster, folder):
+    """Takes back what `register` applied, where the cluster goes on."""
+    if cluster.is_foreign:
+        cluster.kubectl("delete", "--ignore-not-found", "-k", pathlib.Path(folder) / "overlay")
+
+
 def wait_until_called(cluster, pod):
     """Returns when the API server has `pod`, a sandbox pod that is not stored, supervised."""
     said = []

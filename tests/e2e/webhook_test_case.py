@@ -13,7 +13,7 @@ import unittest
 
 import webhook_server
 from kubernetes_cluster import Cluster
-from webhook_server import WebhookServer, make_certificate, register, wait_until_called
+from webhook_server import WebhookServer, make_certificate, register, unregister, wait_until_called
 
 SELECTING_LABEL = "openshell.ai/managed-by"
 SANDBOX_ID = "11111111-2222-4333-8444-555555555555"
@@ -58,31 +58,37 @@ def environment(container):
 
 
 class WebhookTestCase(unittest.TestCase):
-    """One cluster and one webhook for all tests of a class; the webhook is found by URL on loopback."""
+    """One cluster and one webhook for all tests of a class; the webhook is found by URL on loopback, so a foreign
+    cluster's API server must run on this machine."""
 
     FLAGS = ["--sandbox-uid=1000", "--drain-delay=0s"]
     maxDiff = None
 
     @classmethod
-    def set_up_cluster(cls):
+    def set_up_cluster(cls, may_be_foreign=False):
         """`directory`, of the class's own, and `cluster`."""
         # Says what is missing before anything is started.
         webhook_server.injector.programs()
         cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="test-webhook-"))
         cls.addClassCleanup(shutil.rmtree, cls.directory)
-        cls.cluster = Cluster(cls.directory / "cluster")
+        cls.cluster = Cluster(cls.directory / "cluster", may_be_foreign)
         cls.addClassCleanup(cls.cluster.run, "down")
         cls.cluster.succeed("up")
 
     @classmethod
     def setUpClass(cls):
-        cls.set_up_cluster()
+        cls.set_up_cluster(may_be_foreign=True)
         make_certificate(cls.directory, "127.0.0.1")
         cls.webhook = WebhookServer(cls.directory)
         cls.addClassCleanup(cls.webhook.kill)
         cls.webhook.start(*cls.FLAGS)
+        cls.addClassCleanup(unregister, cls.cluster, cls.directory)
         register(cls.cluster, cls.directory, cls.webhook.url())
         wait_until_called(cls.cluster, sandbox_pod("probe"))
+
+    def need_own_cluster(self):
+        if self.cluster.is_foreign:
+            self.skipTest("stops the API server, which is not ours on the cluster of E2E_KUBECONFIG")
 
     def restart_webhook(self, *flags):
         """With these flags instead of FLAGS; the class's own come back after the test."""
