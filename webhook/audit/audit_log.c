@@ -82,7 +82,7 @@ bool audit_log_open(const struct audit_log_options *options, struct error *error
     pthread_cond_init(&log->keeper_wakes, NULL);
     log->checkpoint_ns = clock_now_ns();
     if (gethostname(log->identity.replica, sizeof log->identity.replica - 1) < 0)
-        strcpy(log->identity.replica, "unknown");
+        AUDIT_COPY(log->identity.replica, "unknown");
     if (!log_opening_run(log, error) || !open_key(log, error)) {
         free_log(log);
         return error_prefix(error, "audit directory \"%s\"", options->directory);

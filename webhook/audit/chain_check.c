@@ -88,11 +88,11 @@ static void pass_over_missing(struct chain_check *check, const cJSON *record, co
 /* The first record of what is here. */
 static void begin_chain(struct chain_check *check, const struct link *link, struct chain_place *place)
 {
-    strcpy(check->chain, link->chain);
-    strcpy(check->totals.first_time, link->time);
+    AUDIT_COPY(check->chain, link->chain);
+    AUDIT_COPY(check->totals.first_time, link->time);
     if (check->may_begin_late) {
         place->sequence = link->sequence;
-        strcpy(check->last.hash, link->previous);
+        AUDIT_COPY(check->last.hash, link->previous);
     }
     check->totals.first = place->sequence;
 }
@@ -132,7 +132,7 @@ static void count(struct chain_totals *totals, const struct link *link, const cJ
 {
     int64_t dropped = 0;
     totals->records++;
-    strcpy(totals->last_time, link->time);
+    AUDIT_COPY(totals->last_time, link->time);
     if (strcmp(link->type, "decision") == 0) {
         totals->decisions++;
     } else if (strcmp(link->type, "gap") == 0) {
@@ -199,7 +199,7 @@ bool chain_check_line(struct chain_check *check, const struct audit_log_line *li
 static void check_head(struct chain_check *check, const struct audit_head *head)
 {
     struct chain_place missing = {.sequence = check->last.sequence + 1};
-    strcpy(missing.file, check->last.file);
+    AUDIT_COPY(missing.file, check->last.file);
     if (*check->chain && strcmp(check->chain, head->chain) != 0)
         blame(&check->problem, &check->last, "head.json is of another chain, %s", head->chain);
     else if (head->position.sequence > check->last.sequence)

@@ -1,5 +1,6 @@
 #include "webhook/audit/configuration_archive.h"
 
+#include "webhook/audit/record_draft.h"
 #include "webhook/audit/recorded_configurations.h"
 
 #include <errno.h>
@@ -92,7 +93,7 @@ bool configuration_archive_store(struct configuration_archive *archive,
     if (!is_stored) {
         is_stored = store(archive, configuration, error);
         if (is_stored)
-            strcpy(archive->stored, configuration->digest);
+            AUDIT_COPY(archive->stored, configuration->digest);
     }
     pthread_mutex_unlock(&archive->mutex);
     return is_stored;

@@ -80,7 +80,7 @@ static bool read_text(const cJSON *object, const struct json_path *path, const c
         return false;
     if (strlen(value) >= size || (digits && !audit_is_hex(value, digits)))
         return json_set_invalid(error, JSON_MEMBER(path, key), "is not of the form it is written in");
-    strcpy(target, value);
+    memcpy(target, value, strlen(value) + 1);
     return true;
 }
 

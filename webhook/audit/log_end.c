@@ -89,9 +89,9 @@ static bool read_fields(const cJSON *tree, struct error *error, struct log_end *
     if (!sequence || !audit_is_hex(chain, sizeof end->chain - 1) || strlen(type) >= sizeof end->type ||
         (key_id && !audit_is_hex(key_id, sizeof end->key_id - 1)))
         return error_set(error, ERROR_INVALID, "is no record");
-    strcpy(end->chain, chain);
-    strcpy(end->type, type);
-    strcpy(end->key_id, key_id ? key_id : "");
+    AUDIT_COPY(end->chain, chain);
+    AUDIT_COPY(end->type, type);
+    AUDIT_COPY(end->key_id, key_id ? key_id : "");
     end->last.sequence = (uint64_t) sequence;
     return true;
 }
@@ -115,9 +115,11 @@ static bool take_file(const char *path, const struct tail *tail, struct error *e
     const char *name = slash ? slash + 1 : path;
     if (!audit_file_name_parse(name, &first))
         return error_set(error, ERROR_INVALID, "\"%s\": is no file of an audit log", path);
-    strcpy(end->file_name, name);
+    AUDIT_COPY(end->file_name, name);
     end->file_size = tail->offset + tail->whole_bytes;
-    buffer_append(&end->torn, tail->bytes.data + tail->whole_bytes, tail->bytes.length - tail->whole_bytes);
+    if (tail->bytes.length > tail->whole_bytes)
+        buffer_append(&end->torn, tail->bytes.data + tail->whole_bytes,
+                      tail->bytes.length - tail->whole_bytes);
     return buffer_check(&end->torn, error);
 }
 

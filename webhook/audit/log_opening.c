@@ -48,7 +48,7 @@ static bool make_chain(struct audit_head *head, struct error *error)
         return error_set_errno(error, ERROR_IO, errno, "no random numbers");
     for (size_t i = 0; i < sizeof random; i++)
         snprintf(head->chain + 2 * i, 3, "%02x", random[i]);
-    strcpy(head->position.hash, AUDIT_NO_HASH);
+    AUDIT_COPY(head->position.hash, AUDIT_NO_HASH);
     return true;
 }
 
@@ -104,7 +104,7 @@ static void catch_up(struct audit_head *head, const struct log_end *end)
 {
     head->position = end->last;
     if (*end->key_id)
-        strcpy(head->key_id, end->key_id);
+        AUDIT_COPY(head->key_id, end->key_id);
     if (strcmp(end->type, "gap") == 0)
         head->gap = (struct audit_gap){0};
 }
@@ -121,7 +121,7 @@ static bool reconcile(struct audit_log *log, const struct log_end *end, struct e
         log->recovery.is_pending = true;
         log->recovery.missing_from = end->last.sequence + 1;
         log->recovery.missing_to = head->position.sequence;
-        strcpy(head->position.hash, end->last.hash);
+        AUDIT_COPY(head->position.hash, end->last.hash);
     } else if (strcmp(end->last.hash, head->position.hash) != 0) {
         return set_tampered(error, "the last record is not the one that was written");
     }
@@ -150,6 +150,6 @@ bool log_opening_run(struct audit_log *log, struct error *error)
     bool is_open = load_head(log, &end, error) && reconcile(log, &end, error) && open_file(log, &end, error);
     log_end_done(&end);
     if (is_open)
-        strcpy(log->identity.chain, log->head.chain);
+        AUDIT_COPY(log->identity.chain, log->head.chain);
     return is_open;
 }

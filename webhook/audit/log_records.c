@@ -97,7 +97,7 @@ void log_records_note_gap(struct audit_log *log, const struct error *why)
     clock_gettime(CLOCK_REALTIME, &now);
     clock_format_microtime(&now, gap->until);
     if (gap->dropped++ == 0) {
-        strcpy(gap->since, gap->until);
+        AUDIT_COPY(gap->since, gap->until);
         keep_reason(why->message, gap->reason);
     }
     log->statistics.dropped++;
@@ -110,11 +110,11 @@ static void keep_checkpoint(struct audit_log *log, const struct audit_statement 
 {
     struct audit_signed_state *state = &log->head.checkpoint;
     state->sequence = statement->sequence;
-    strcpy(state->previous, previous);
-    strcpy(state->key_id, log->key->id);
-    strcpy(state->public_key, log->key->public_key);
-    strcpy(state->signature, signature);
-    strcpy(log->head.key_id, log->key->id);
+    AUDIT_COPY(state->previous, previous);
+    AUDIT_COPY(state->key_id, log->key->id);
+    AUDIT_COPY(state->public_key, log->key->public_key);
+    AUDIT_COPY(state->signature, signature);
+    AUDIT_COPY(log->head.key_id, log->key->id);
     log->unsigned_records = 0;
     log->checkpoint_ns = clock_now_ns();
 }
@@ -124,7 +124,7 @@ bool log_records_checkpoint(struct audit_log *log, struct error *error)
     char signature[AUDIT_SIGNATURE_BYTES], previous[DIGEST_SHA256_HEX_BYTES];
     if (!log->key)
         return true;
-    strcpy(previous, log->head.position.hash);
+    AUDIT_COPY(previous, log->head.position.hash);
     const struct audit_statement statement = {
         .chain = log->identity.chain, .sequence = log->head.position.sequence + 1, .previous = previous};
     struct record_draft draft;
@@ -163,7 +163,7 @@ bool log_records_rotate_key(struct audit_log *log, const struct audit_key *old, 
     record_draft_add_string(&draft, "newSignature", new_signature);
     if (!append(log, &draft, error))
         return false;
-    strcpy(log->head.key_id, next->id);
+    AUDIT_COPY(log->head.key_id, next->id);
     log_writer_save_head(log);
     return true;
 }

@@ -27,7 +27,7 @@ bool audit_anchor_parse(const char *text, struct error *error, struct audit_anch
         !audit_is_hex(end + 1, DIGEST_SHA256_HEX_BYTES - 1))
         return error_set(error, ERROR_INVALID, "\"%.100s\" is not of the form SEQUENCE:HASH", text);
     *anchor = (struct audit_anchor){.position = {.sequence = sequence}};
-    strcpy(anchor->position.hash, end + 1);
+    AUDIT_COPY(anchor->position.hash, end + 1);
     return true;
 }
 

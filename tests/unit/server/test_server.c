@@ -189,7 +189,7 @@ static bool examine(void *context, const cJSON *object, struct error *error,
 {
     (void) context, (void) error;
     seen.examined += cJSON_IsObject(object);
-    strcpy(evidence->object_sha256, "seen");
+    memcpy(evidence->object_sha256, "seen", sizeof "seen");
     return true;
 }
 
