@@ -57,8 +57,9 @@ bool json_print(const cJSON *value, bool indented, struct error *error, char **t
 /* Appends `value` compactly, members in their order. Returns what the last append does. */
 bool json_append(struct buffer *buffer, const cJSON *value);
 
-/* Appends `text` (UTF-8) as a JSON string, quoted and with no escapes but the necessary ones. Returns what
- * the last append does. */
+/* Appends `text` (UTF-8) as a JSON string, quoted and with no escapes but the necessary ones. A byte that is
+ * no part of a character becomes U+FFFD, so the result is JSON in any case. Returns what the last append
+ * does. */
 bool json_append_string(struct buffer *buffer, const char *text);
 
 /* The member `key`, or NULL when it is absent or null, or `object` is not an object (or NULL). No error. */

@@ -1,13 +1,18 @@
 #include "common/json.h"
 
+#include "common/utf8.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Integers below this are exact in a double, and printed by their digits alone. */
 #define EXACT_INTEGER 1e15
 /* Enough for 17 digits, sign, point and exponent. */
 #define NUMBER_BYTES 32
+/* U+FFFD, which stands for bytes that are no character. */
+#define REPLACEMENT "\xef\xbf\xbd"
 
 /* The letter of a two-character escape, or 0. */
 static char short_escape(unsigned char byte)
@@ -54,12 +59,37 @@ static const char *find_special(const char *at)
     return at;
 }
 
+/* The first byte from `at` on that is no part of a valid character, or `end`. */
+static const char *find_invalid(const char *at, const char *end)
+{
+    while (at < end) {
+        size_t length = (unsigned char) *at < 0x80 ? 1 : utf8_sequence_length(at, (size_t) (end - at));
+        if (length == 0)
+            return at;
+        at += length;
+    }
+    return end;
+}
+
+/* Text that a limit has cut may end in half a character. What is printed must be read again all the same. */
+static void append_plain(struct buffer *buffer, const char *text, const char *end)
+{
+    for (;;) {
+        const char *invalid = find_invalid(text, end);
+        buffer_append(buffer, text, (size_t) (invalid - text));
+        if (invalid == end)
+            return;
+        buffer_append(buffer, REPLACEMENT, strlen(REPLACEMENT));
+        text = invalid + 1;
+    }
+}
+
 bool json_append_string(struct buffer *buffer, const char *text)
 {
     buffer_append_character(buffer, '"');
     for (;;) {
         const char *special = find_special(text);
-        buffer_append(buffer, text, (size_t) (special - text));
+        append_plain(buffer, text, special);
         if (!*special)
             return buffer_append_character(buffer, '"');
         append_escaped(buffer, (unsigned char) *special);

@@ -225,16 +225,39 @@ static void prints_every_kind_of_number(void **state)
 static void escapes_only_what_must_be_escaped(void **state)
 {
     (void) state;
-    char every[256];
-    for (int i = 0; i < 255; i++)
+    char every[128];
+    for (int i = 0; i < 127; i++)
         every[i] = (char) (i + 1);
-    every[255] = '\0';
+    every[127] = '\0';
     assert_prints_as_cjson(cJSON_CreateString(every));
     assert_prints_as_cjson(cJSON_CreateString(""));
     struct buffer buffer = BUFFER_INIT(64);
     assert_true(json_append_string(&buffer, "\"a\"/\\\n\x01\x7f"));
     assert_string_equal(buffer_string(&buffer), "\"\\\"a\\\"/\\\\\\n\\u0001\x7f\"");
     buffer_done(&buffer);
+}
+
+/* A limit that counts bytes cuts characters in two; what was printed could not be read again. */
+static void replaces_what_is_no_character(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\""},
+        {"a\xc3", "\"a\xef\xbf\xbd\""},
+        {"\xf0\x9f\x98", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
+        {"\xff\"\xc3\"\xa9", "\"\xef\xbf\xbd\\\"\xef\xbf\xbd\\\"\xef\xbf\xbd\""},
+        {"\xed\xa0\x80z", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error error;
+        _cleanup_(buffer_done) struct buffer buffer = BUFFER_INIT(64);
+        _cleanup_(cJSON_Deletep) cJSON *value = NULL;
+        assert_true(json_append_string(&buffer, cases[i].text));
+        assert_string_equal(buffer_string(&buffer), cases[i].expected);
+        assert_true(parse(buffer_string(&buffer), &error, &value));
+    }
 }
 
 static void says_when_the_text_does_not_fit(void **state)
@@ -377,6 +400,7 @@ int main(void)
         cmocka_unit_test(takes_text_of_the_limit_and_not_one_byte_more),
         cmocka_unit_test(prints_every_kind_of_number),
         cmocka_unit_test(escapes_only_what_must_be_escaped),
+        cmocka_unit_test(replaces_what_is_no_character),
         cmocka_unit_test(says_when_the_text_does_not_fit),
         cmocka_unit_test(finds_duplicates_among_many_members),
         cmocka_unit_test(reads_members_by_type_and_names_the_field),
