@@ -11,7 +11,7 @@ static bool read_arguments(struct driver_configuration *configuration, const cha
                            size_t count, struct error *error)
 {
     for (size_t index = 0; index < count; index++) {
-        const char *argument = arguments[index];
+        const char *argument = strcmp(arguments[index], "-h") == 0 ? "--help" : arguments[index];
         if (strncmp(argument, "--", 2) != 0)
             return error_set(error, ERROR_INVALID, "unexpected argument \"%s\"; see --help", argument);
         const char *name = argument + 2;
@@ -104,7 +104,8 @@ void driver_configuration_append_help(struct buffer *buffer)
 {
     for (size_t index = 0; index < configuration_option_count; index++) {
         const struct configuration_option *option = &configuration_options[index];
-        buffer_append_format(buffer, "  --%s", option->flags[0]);
+        buffer_append_format(buffer, "  %s--%s", strcmp(option->flags[0], "help") == 0 ? "-h, " : "",
+                             option->flags[0]);
         for (size_t spelling = 1; spelling < OPTION_SPELLINGS && option->flags[spelling]; spelling++)
             buffer_append_format(buffer, ", --%s", option->flags[spelling]);
         if (option->variable)

@@ -244,7 +244,9 @@ bool match_add_events(struct match *match, const char *file, struct error *error
             return false;
         if (!has_line)
             return true;
-        if (!api_event_is_of_interest(&line))
+        /* The first line is read whatever it is, so that a file of something else does not pass for a quiet
+         * log. */
+        if (line.number > 1 && !api_event_is_of_interest(&line))
             continue;
         struct json_arena arena;
         json_arena_enter(&arena);

@@ -61,7 +61,7 @@ bool match_new(const char *webhook,
                void *context, struct error *error, struct match **match) _warn_unused_result_;
 
 /* First all directories of records, then all files of the API server; in any order among themselves. Errors
- * name the file. Paths outlive the match. */
+ * name the file; a file that does not begin with an event is ERROR_INVALID. Paths outlive the match. */
 bool match_add_records(struct match *match, const char *directory, struct error *error) _warn_unused_result_;
 bool match_add_events(struct match *match, const char *file, struct error *error) _warn_unused_result_;
 

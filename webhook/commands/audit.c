@@ -45,4 +45,4 @@ static int run(int argc, char **argv)
 }
 
 const struct command command_audit = {
-    .name = "audit", .summary = "Read audit records: show, check, replay, compare, report", .run = run};
+    .name = "audit", .summary = "Read audit records: show, verify, replay, diff, match, report", .run = run};

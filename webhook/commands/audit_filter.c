@@ -60,12 +60,25 @@ static bool read_time(const char *option, const char *text, time_t now, struct e
     return true;
 }
 
+static bool check_decision(const char *decision, struct error *error)
+{
+    static const char *const words[] = {"injected", "unchanged", "skipped", "denied", "error"};
+    if (!decision)
+        return true;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i], decision) == 0)
+            return true;
+    return error_set(error, ERROR_INVALID,
+                     "--decision: \"%.60s\" is none of injected, unchanged, skipped, denied, error",
+                     decision);
+}
+
 bool audit_filter_init(const struct audit_line *line, time_t now, struct error *error,
                        struct audit_filter *filter)
 {
     struct audit_filter read = {.line = line};
     if (!read_time("since", line->since, now, error, read.since) ||
-        !read_time("until", line->until, now, error, read.until))
+        !read_time("until", line->until, now, error, read.until) || !check_decision(line->decision, error))
         return false;
     *filter = read;
     return true;

@@ -184,7 +184,7 @@ static void append_signatures(struct buffer *text, const struct chain_check *che
     }
     buffer_append_format(
         text, "  signed up to record %" PRIu64 " by key %s%s, %" PRIu64 " records after that\n",
-        totals->signed_until, check->key_id, is_trusted ? "" : " (compared with no --public-key)",
+        totals->signed_until, check->key_id, is_trusted ? "" : " (not compared: no --public-key)",
         check->last.sequence - totals->signed_until);
 }
 

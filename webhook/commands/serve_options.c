@@ -264,7 +264,9 @@ void serve_options_append_help(struct buffer *text)
     buffer_append_string(text, "\nOptions that shape pods, which override the environment and the file:\n");
     configuration_append_help(text);
     buffer_append_string(
-        text, "\nSIGHUP reloads all files; changed ones are noticed too. SIGTERM ends.\n\n"
+        text, "\nA DURATION is a number with ms, s, m or h; a TIME has s, m, h, d or y.\n"
+              "SIGHUP reloads all files; changed ones are noticed too. SIGTERM ends.\n\n"
+              "Exit codes: 0 an orderly end, 2 wrong usage or configuration, 3 internal failure.\n\n"
               "Examples:\n"
               "  openshell-injector serve --tls-certificate tls.crt --tls-key tls.key "
               "--config injector.yaml\n"

@@ -21,6 +21,8 @@ static const char usage[] = "Usage: openshell-injector version [OPTION...]\n"
                             "  -o, --output text|json  text for people (default), or one JSON object\n"
                             "  -h, --help              this text\n"
                             "\n"
+                            "Exit codes: 0 printed, 2 wrong usage, 3 internal failure.\n"
+                            "\n"
                             "Examples:\n"
                             "  openshell-injector version\n"
                             "  openshell-injector version -o json | jq -r .version\n";

@@ -6,6 +6,7 @@ import json
 import unittest
 
 from audit_case import AuditCase
+import injector
 
 WEBHOOK = "inject.injector.openshell.ai"
 
@@ -41,6 +42,17 @@ class Match(AuditCase):
         first = self.copy(self.bare, lambda lines: lines[:100])
         *findings, summary = self.json_lines("match", first, replica, "--api-audit-log", self.api_log)
         self.assertEqual((findings, summary["matched"]), ([], self.RECORDS))
+
+    def test_a_file_that_is_no_audit_log_is_refused(self):
+        for text, message in (("hello\n", "line 1"), ('{"kind":"Pod"}\n', "must be an Event of audit.k8s.io/v1")):
+            other = self.directory / "other.log"
+            other.write_text(text)
+            result = injector.run("audit", "match", str(self.bare), "--api-audit-log", str(other))
+            self.assertEqual((result.returncode, result.stdout), (2, ""))
+            self.assertIn(f'"{other}" line 1', result.stderr)
+            self.assertIn(message, result.stderr)
+        other.write_text("")
+        self.match(self.bare, self.api_log, other)
 
     def test_an_altered_record(self):
         log = self.copy(self.bare, lambda lines: [lines[0].replace('"user":"', '"user":"x', 1), *lines[1:]])
@@ -132,7 +144,7 @@ class Match(AuditCase):
 
     def test_other_lines_are_passed_over_and_broken_ones_are_errors(self):
         path = self.directory / "mixed.log"
-        path.write_text('{"kind":"Event","verb":"get"}\n' + self.api_log.read_text())
+        path.write_text('{"kind":"Event","apiVersion":"audit.k8s.io/v1","verb":"get"}\n' + self.api_log.read_text())
         self.assertEqual(self.match(self.bare, path)[0], [])
         path.write_text('{"verb":"create","objectRef":{"resource":"pods"\n')
         self.audit("match", self.bare, "--api-audit-log", path, status=2)

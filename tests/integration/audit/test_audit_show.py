@@ -31,6 +31,11 @@ class Show(AuditCase):
                 self.assertEqual(self.json_lines("show", self.bare, option, value), expected)
                 self.assertTrue(expected)
 
+    def test_a_decision_that_there_is_not_is_a_mistake(self):
+        result = injector.run("audit", "show", "--decision", "refused", str(self.bare))
+        self.assertEqual((result.returncode, result.stdout), (2, ""))
+        self.assertIn('--decision: "refused" is none of injected, unchanged, skipped, denied, error', result.stderr)
+
     def test_filters_by_time(self):
         records = self.records(self.bare)
         limit = records[50]["time"]

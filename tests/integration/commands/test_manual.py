@@ -43,7 +43,7 @@ class Manual(unittest.TestCase):
     def test_each_option_is_described(self):
         for command in COMMANDS:
             text = text_of(PROJECT / f"docs/man/openshell-injector-{command}.1")
-            described = sorted(set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)(?: \S+)?$", text, re.MULTILINE)))
+            described = sorted(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)(?: \S+)?$", text, re.MULTILINE))
             self.assertEqual(described, own_options(command), command)
 
     def test_every_subcommand_of_audit_and_its_options_are_described(self):
@@ -52,11 +52,22 @@ class Manual(unittest.TestCase):
         self.assertGreater(len(subcommands), 4)
         for subcommand in subcommands:
             self.assertRegex(text, rf"(?m)^ +{subcommand} ")
-            if subcommand == "verify":
-                continue
             usage = injector.run("audit", subcommand, "--help").stdout
             for option in set(re.findall(r"^ {2,6}(?:-\w, )?(--[a-z-]+)", usage, re.MULTILINE)):
                 self.assertRegex(text, rf"(?m)^ +(?:-\w, )?{option}\b")
+
+    def test_the_drivers_page_has_every_flag_and_variable(self):
+        page = PROJECT / "docs/man/openshell-driver-pods.1"
+        for option in ("--help", "-h"):
+            usage = subprocess.run([injector.programs() / "openshell-driver-pods", option], capture_output=True, text=True,
+                                   timeout=injector.TIME_LIMIT_S, check=True).stdout
+            options = usage.split("Options (flag, or environment variable):\n")[1]
+            expected = re.findall(r"(?<![\w-])--[a-z-]+", "".join(re.findall(r"(?m)^  -.*\n", options)))
+            text = text_of(page).split("ENVIRONMENT")[0]
+            described = re.findall(r"^ +(-.*)$", text, re.MULTILINE)
+            self.assertEqual(sorted(re.findall(r"--[a-z-]+", "\n".join(described))), sorted(expected))
+            for variable in re.findall(r"\((OPENSHELL_\w+)\)", options):
+                self.assertIn(variable, text)
 
     def test_the_overview_has_every_command(self):
         text = text_of(PROJECT / "docs/man/openshell-injector.1")

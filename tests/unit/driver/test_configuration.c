@@ -131,7 +131,9 @@ static void helps_whoever_asks_even_with_a_wrong_configuration(void **state)
     (void) state;
     _cleanup_(driver_configuration_freep) struct driver_configuration *loaded =
         load(LIST("--help", "--namespace", "A"), 3, NULL);
+    _cleanup_(driver_configuration_freep) struct driver_configuration *short_form = load(LIST("-h"), 1, NULL);
     assert_true(loaded->wants_help);
+    assert_true(short_form->wants_help);
     struct buffer help = BUFFER_INIT(64 * 1024);
     driver_configuration_append_help(&help);
     assert_non_null(
