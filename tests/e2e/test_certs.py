@@ -253,6 +253,10 @@ class CertificatesTest(WebhookTestCase):
             | {kind: [place] for kind, place in places.items()}))
         documents = list(yaml.safe_load_all(self.cluster.kubectl("kustomize", overlay)))
         claims = [document["metadata"]["name"] for document in documents if document["kind"] == "PersistentVolumeClaim"]
+        # All in one namespace, whatever the overlay's own is.
+        homes = {document["metadata"].get("namespace") for document in documents
+                 if document["kind"] in ("Deployment", "PersistentVolumeClaim")}
+        self.assertEqual(homes, {NAMESPACE})
         pod = next(document for document in documents if document["kind"] == "Deployment")["spec"]["template"]["spec"]
         self.assertIn({"name": "audit", "persistentVolumeClaim": {"claimName": claims[0]}}, pod["volumes"])
         container = pod["containers"][0]
