@@ -32,8 +32,8 @@ class Goal:
         return dataclasses.asdict(self) | {"is_reached": self.is_reached, "margin_percent": round(self.margin, 1)}
 
 
-def _ratios(figures, connections, key, over):
-    pairs = zip(figures["injector"][connections], figures[over][connections])
+def _ratios(figures, connections, key, over, of="injector"):
+    pairs = zip(figures[of][connections], figures[over][connections])
     return [ours[key] / theirs[key] for ours, theirs in pairs]
 
 
@@ -53,6 +53,10 @@ def judge(loads, starts, injections):
               _ratios(loads, 4, "p99_us", "gowebhook"), "x", at_most=0.333),
         _goal("peak memory (RSS) at 16 connections",
               [figures["rss_peak_kib"] / 1024 for figures in loads["injector"][16]], "MiB", at_most=16),
+        _goal("requests/s at 16 connections with auditing, times those without",
+              _ratios(loads, 16, "requests_per_second", "injector", of="auditing"), "x", at_least=0.8),
+        _goal("p99 at 4 connections with auditing, times that without",
+              _ratios(loads, 4, "p99_us", "injector", of="auditing"), "x", at_most=1.5),
         _goal("start to ready", starts["injector"], "ms", at_most=50),
         _goal("pure injection, parsed pod to printed patch",
               [figures["injection"]["p50_ns"] / 1000 for figures in injections], "µs", at_most=40),

@@ -13,6 +13,7 @@ END = "<!-- end of figures -->"
 
 TITLES = {
     "injector": "injector",
+    "auditing": "injector, with --audit-required",
     "floor": "floor (libmicrohttpd, fixed answer)",
     "gowebhook": "Go (controller-runtime)",
 }

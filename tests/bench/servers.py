@@ -1,4 +1,4 @@
-"""The three servers that are compared: ours, the floor and the Go webhook. Each is started with the same certificate,
+"""The servers that are compared: ours, ours with its audit log, the floor and the Go webhook. Each is started with the same certificate,
 on the same processor, and ends with the run.
 """
 
@@ -19,7 +19,7 @@ START_LIMIT_S = 30
 STOP_LIMIT_S = 5
 
 # The order in which they are shown.
-NAMES = ("injector", "floor", "gowebhook")
+NAMES = ("injector", "auditing", "floor", "gowebhook")
 
 
 def free_port():
@@ -81,13 +81,18 @@ class Server:
             self.process.wait()
 
 
-def injector(program, work):
+def injector(program, work, name="injector", options=()):
     port = free_port()
-    return Server("injector", port,
+    return Server(name, port,
                   [program, "serve", "--listen", f"127.0.0.1:{port}", "--metrics-listen", f"127.0.0.1:{free_port()}",
                    "--tls-certificate", work / "tls.crt", "--tls-key", work / "tls.key", "--config", CONFIGURATION,
-                   "--drain-delay", "0s"],
-                  work / "injector.log")
+                   "--drain-delay", "0s", *options],
+                  work / f"{name}.log")
+
+
+def auditing(program, work):
+    """The injector, which answers nothing that it has not recorded."""
+    return injector(program, work, "auditing", ["--audit-directory", work / "audit", "--audit-required"])
 
 
 def floor(program, work, answer):
