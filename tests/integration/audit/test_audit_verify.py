@@ -1,0 +1,161 @@
+#!/usr/bin/python3
+"""`openshell-injector audit verify`, its options and limits, on logs that `review` has written."""
+
+import hashlib
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+import injector  # noqa: E402, the folder is known only now
+
+RECORD_BYTES = 4 * 1024 * 1024
+# The room that sequence, time, the hash before and the newline may take.
+END_BYTES = 192
+ANCHORS = 64
+KEYS = 16
+
+
+def review(uid, annotations=None, environment=()):
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+        "uid": uid, "operation": "CREATE", "namespace": "agents", "name": "one", "userInfo": {"username": "somebody"},
+        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "resource": {"group": "", "version": "v1", "resource": "pods"},
+        "object": {
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "one", "namespace": "agents", "annotations": annotations or {}, "labels": {
+                "openshell.ai/managed-by": "openshell", "openshell.ai/sandbox-id": "one",
+                "openshell.ai/sandbox-name": "one"}},
+            "spec": {"restartPolicy": "Never", "automountServiceAccountToken": False, "containers": [
+                {"name": "agent", "image": "example.com/agent:1", "command": ["/bin/agent"], "env": list(environment)}]},
+        }}}
+
+
+def make_key(path):
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", path], check=True, capture_output=True)
+    path.chmod(0o600)
+    public = path.with_suffix(".pub")
+    subprocess.run(["openssl", "pkey", "-in", path, "-pubout", "-out", public], check=True, capture_output=True)
+    return public
+
+
+class VerifyCase(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="test-audit-verify-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.log = self.folder / "log"
+
+    def record(self, uid="one", *options, **content):
+        result = injector.run("review", "--sandbox-uid=1000", f"--audit-directory={self.log}", *options,
+                              stdin=json.dumps(review(uid, **content)))
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def lines(self):
+        return [line for path in sorted(self.log.glob("*.jsonl")) for line in path.read_bytes().splitlines()]
+
+    def verify(self, *options, status=0):
+        result = injector.run("audit", "verify", *map(str, options), str(self.log))
+        self.assertEqual(result.returncode, status, result.stdout + result.stderr)
+        return result.stdout + result.stderr
+
+
+class Anchors(VerifyCase):
+    def test_records_known_from_elsewhere_must_be_in_the_log(self):
+        self.record()
+        self.record("two")
+        hashes = [hashlib.sha256(line).hexdigest() for line in self.lines()]
+        self.verify(f"--anchor=1:{hashes[0]}", "--anchor", f"2:{hashes[1]}")
+        self.assertIn("record 2", self.verify(f"--anchor=2:{hashes[0]}", status=1))
+        self.assertIn("3", self.verify(f"--anchor=3:{hashes[0]}", status=1))
+
+    def test_what_is_no_anchor_is_refused(self):
+        self.record()
+        for anchor in ("", "1", "1:", "0:" + "0" * 64, "-1:" + "0" * 64, "1:" + "0" * 63, "1:" + "0" * 65,
+                       "1:" + "g" * 64, "99999999999999999999:" + "0" * 64):
+            self.assertIn("--anchor", self.verify(f"--anchor={anchor}", status=2), anchor)
+
+    def test_number_is_limited(self):
+        self.record()
+        anchor = f"--anchor=1:{hashlib.sha256(self.lines()[0]).hexdigest()}"
+        self.verify(*[anchor] * ANCHORS)
+        self.assertIn(f"more than {ANCHORS}", self.verify(*[anchor] * (ANCHORS + 1), status=2))
+
+
+class Keys(VerifyCase):
+    def test_only_signatures_of_trusted_keys_count(self):
+        public, other = make_key(self.folder / "key.pem"), make_key(self.folder / "other.pem")
+        self.record("one", f"--audit-signing-key={self.folder / 'key.pem'}")
+        self.verify()
+        self.verify(f"--public-key={public}")
+        self.verify(f"--public-key={other}", status=1)
+        self.verify(*[f"--public-key={public}"] * KEYS)
+        self.assertIn(f"more than {KEYS}", self.verify(*[f"--public-key={public}"] * (KEYS + 1), status=2))
+
+    def test_what_is_no_key_is_refused_by_name(self):
+        self.record()
+        path = self.folder / "none.pub"
+        self.assertIn(str(path), self.verify(f"--public-key={path}", status=2))
+        path.write_text("nothing")
+        self.assertIn(str(path), self.verify(f"--public-key={path}", status=2))
+
+
+class Files(VerifyCase):
+    def test_a_log_whose_first_file_was_put_away_is_partial(self):
+        for number in range(12):
+            self.record(f"number-{number}", "--audit-file-size=64Ki", annotations={"long": "x" * 10000},
+                        environment=[{"name": "LONG", "value": "y" * 10000}])
+        files = sorted(self.log.glob("*.jsonl"))
+        self.assertGreater(len(files), 2)
+        self.verify()
+        files[0].unlink()
+        self.verify(status=1)
+        self.verify("--partial")
+        files[1].rename(self.folder / "aside")
+        files[2].unlink()
+        (self.folder / "aside").rename(files[1])
+        self.verify("--partial", status=1)
+
+    def test_wrong_usage_is_explained(self):
+        self.assertIn(str(self.log), self.verify(status=2))
+        self.record()
+        self.assertIn("--nonsense", self.verify("--nonsense", status=2))
+        self.assertIn("none of text, json", self.verify("--output=yaml", status=2))
+        result = injector.run("audit", "verify")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("no directory", result.stderr)
+
+
+class Content(VerifyCase):
+    def test_values_of_the_environment_are_redacted(self):
+        copy = "kubectl.kubernetes.io/last-applied-configuration"
+        self.record("one", "--audit-objects=redacted", annotations={copy: "a secret", "other": "stays"},
+                    environment=[{"name": "TOKEN", "value": "a secret"}, {"name": "FROM", "valueFrom": {
+                        "fieldRef": {"fieldPath": "metadata.name"}}}])
+        record = json.loads(self.lines()[0])
+        pod = record["object"]
+        self.assertNotIn("a secret", json.dumps(pod))
+        self.assertEqual(pod["metadata"]["annotations"], {copy: "[redacted]", "other": "stays"})
+        self.assertEqual(pod["spec"]["containers"][0]["env"], [
+            {"name": "TOKEN", "value": "[redacted]"},
+            {"name": "FROM", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}])
+        self.verify()
+
+    def test_an_object_that_would_pass_the_limit_is_left_out_and_named(self):
+        self.record("one", "--audit-objects=whole", annotations={"long": ""})
+        spare = RECORD_BYTES + 1 - END_BYTES - self.lines()[0].rindex(b',"sequence":')
+        for more, is_whole in ((0, True), (1, False)):
+            shutil.rmtree(self.log)
+            self.record("one", "--audit-objects=whole", annotations={"long": "x" * (spare + more)})
+            (line,) = self.lines()
+            record = json.loads(line)
+            self.assertEqual(("object" in record, record.get("omitted")), (True, None) if is_whole else (False, ["object"]))
+            self.assertLessEqual(len(line), RECORD_BYTES)
+            self.verify()
+
+
+if __name__ == "__main__":
+    unittest.main()
