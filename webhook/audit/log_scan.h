@@ -26,6 +26,7 @@ struct audit_visitor {
     void *context;
 };
 
-/* Visits all records of `directory` in their order. Fails as audit_log_reader_* do, or as the visitor. */
+/* Visits all records of `directory` in their order. Fails as audit_log_reader_* do, or as the visitor;
+ * ERROR_NOT_FOUND for a directory that holds no log, not even an empty one. */
 bool audit_log_scan(const char *directory, const struct audit_visitor *visitor,
                     struct error *error) _warn_unused_result_;

@@ -70,18 +70,15 @@ static struct report_chain describe_chain(const struct chain_check *check, struc
     return chain;
 }
 
-/* A directory without a log has nothing to verify. */
 static bool verify(const char *directory, struct error *error, struct buffer *text,
                    struct report_chain *chain)
 {
     const struct log_verification_options options = {.directory = directory};
     struct log_verification verification;
-    if (log_verification_run(&options, error, &verification)) {
-        *chain = describe_chain(&verification.check, text);
-        return buffer_check(text, error);
-    }
-    *chain = (struct report_chain){.state = "unsigned", .title = "There is no log", .text = ""};
-    return error->code == ERROR_NOT_FOUND;
+    if (!log_verification_run(&options, error, &verification))
+        return false;
+    *chain = describe_chain(&verification.check, text);
+    return buffer_check(text, error);
 }
 
 static bool write_page(const char *directory, FILE *file, struct error *error)
@@ -109,7 +106,7 @@ static bool write_file(const char *directory, const char *path, struct error *er
     }
     int descriptor = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (descriptor < 0)
-        return error_set_errno(error, ERROR_IO, errno, "\"%s\"", beside);
+        return error_set_errno(error, ERROR_IO, errno, "\"%s\"", path);
     _cleanup_(fclosep) FILE *file = fdopen(descriptor, "w");
     if (!file) {
         close(descriptor);

@@ -19,6 +19,7 @@ from audit_case import AuditCase
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 import audit_log
+import injector
 
 RECORDS = int(os.environ.get("AUDIT_REPORT_RECORDS", "2000"))
 LIMIT_S = 30
@@ -254,9 +255,12 @@ class Report(AuditCase):
         self.assertEqual(browser.one(".totals .unchanged strong").text, "0")
         self.assertEqual(browser.one("#shown").text, f"{self.RECORDS + 2} decisions")
 
-    def test_an_empty_log(self):
+    def test_a_log_whose_records_are_gone(self):
         empty = pathlib.Path(tempfile.mkdtemp(dir=self.directory))
+        injector.run("review", f"--audit-directory={empty}", stdin=json.dumps(injector.review_of({"kind": "Pod"})))
+        self.log_file(empty).unlink()
         browser, path = self.open(empty)
+        self.assertIn("NOT intact", path.read_text())
         self.assertEqual(browser.one("#shown").text, "0 decisions")
         self.assert_quiet(browser, path)
 

@@ -36,6 +36,18 @@ class Show(AuditCase):
         self.assertEqual((result.returncode, result.stdout), (2, ""))
         self.assertIn('--decision: "refused" is none of injected, unchanged, skipped, denied, error', result.stderr)
 
+    def test_a_directory_without_a_log_is_a_mistake(self):
+        # As when the folder of all replicas is given, and not one replica's.
+        path = str(self.directory / "report.html")
+        for arguments in (["show"], ["replay"], ["report", "-o", path], ["match", "--api-audit-log", str(self.api_log)]):
+            result = injector.run("audit", *arguments, str(self.directory / "none"))
+            self.assertEqual((result.returncode, result.stdout), (2, ""), arguments)
+            self.assertIn("none", result.stderr)
+            (self.directory / "replicas").mkdir(exist_ok=True)
+            result = injector.run("audit", *arguments, str(self.directory / "replicas"))
+            self.assertEqual((result.returncode, result.stdout), (2, ""), arguments)
+            self.assertIn('replicas": no audit log is here', result.stderr)
+
     def test_filters_by_time(self):
         records = self.records(self.bare)
         limit = records[50]["time"]
