@@ -243,11 +243,22 @@ class Operating(ProgramTest):
         self.assertEqual(result.returncode, 1)
         self.assertIn("FAIL  webhook supervises sandbox pods", result.stdout)
 
+    def kubeconfig_of(self, account):
+        token = setting.cluster.kubectl("create", "token", account, "-n", "openshell").strip()
+        path = setting.directory / f"{account}.kubeconfig"
+        path.write_text(pathlib.Path(setting.kubeconfig).read_text().replace(setting.api.token, token))
+        return path
+
+    def test_the_roles_of_the_manifest_are_enough(self):
+        manifests = pathlib.Path(__file__).resolve().parents[3] / "manifests/driver"
+        self.addCleanup(setting.cluster.kubectl, "delete", "-k", manifests)
+        setting.cluster.kubectl("apply", "-k", manifests)
+        result = self.check(self.kubeconfig_of("openshell-driver-pods"))
+        self.assertEqual(result.returncode, 0, result.stdout)
+        self.assertNotIn("FAIL", result.stdout)
+
     def test_check_names_permissions_that_are_missing(self):
-        token = setting.cluster.kubectl("create", "token", "default", "-n", "openshell").strip()
-        limited = setting.directory / "limited.kubeconfig"
-        limited.write_text(pathlib.Path(setting.kubeconfig).read_text().replace(setting.api.token, token))
-        result = self.check(limited)
+        result = self.check(self.kubeconfig_of("default"))
         self.assertEqual(result.returncode, 1)
         self.assertIn("FAIL  permission to create pods: not granted", result.stdout)
 
