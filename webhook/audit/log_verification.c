@@ -9,11 +9,17 @@
 #include <limits.h>
 #include <string.h>
 
+/* Reads of a head that a writer may be writing over just then. */
+#define HEAD_ATTEMPTS 3
+
 struct verifying {
     const struct log_verification_options *options;
     struct chain_check *check;
     struct audit_head head;
     bool has_head;
+    bool is_head_met;          /* the record that the head tells of is here */
+    bool has_other_checkpoint; /* the one that the head keeps is not the one that is here */
+    uint64_t last_gap;         /* sequence of the last gap record; 0: none */
     struct recorded_configurations configurations;
     bool has_configurations;
     uint64_t torn_bytes;
@@ -52,15 +58,21 @@ static bool parse_head(const char *text, size_t length, struct error *error, str
            error_set(error, ERROR_INVALID, "is not as it was written");
 }
 
+static bool try_head(const char *path, struct error *error, struct audit_head *head)
+{
+    _cleanup_(freep) char *text = NULL;
+    size_t length;
+    return file_read(path, AUDIT_HEAD_BYTES + 1, error, &text, &length) &&
+           parse_head(text, length, error, head);
+}
+
 static bool read_head(struct verifying *verifying, struct error *error)
 {
     char path[PATH_MAX];
-    _cleanup_(freep) char *text = NULL;
-    size_t length;
-    struct error why;
+    struct error why = {.code = ERROR_INVALID};
     snprintf(path, sizeof path, "%s/" AUDIT_HEAD_NAME, verifying->options->directory);
-    verifying->has_head = file_read(path, AUDIT_HEAD_BYTES + 1, &why, &text, &length) &&
-                          parse_head(text, length, &why, &verifying->head);
+    for (int i = 0; i < HEAD_ATTEMPTS && !verifying->has_head && why.code == ERROR_INVALID; i++)
+        verifying->has_head = try_head(path, &why, &verifying->head);
     if (verifying->has_head)
         return true;
     if (why.code == ERROR_NO_MEMORY)
@@ -120,6 +132,38 @@ static void check_anchors(struct verifying *verifying)
     }
 }
 
+static bool is_kept_checkpoint(const struct audit_signed_state *kept, const cJSON *record)
+{
+    const struct {
+        const char *key, *value;
+    } members[] = {
+        {"type", "checkpoint"},          {"previous", kept->previous},   {"keyId", kept->key_id},
+        {"publicKey", kept->public_key}, {"signature", kept->signature},
+    };
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const cJSON *member = json_member(record, members[i].key);
+        if (!cJSON_IsString(member) || strcmp(member->valuestring, members[i].value) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The head may be of an earlier record than the last: then it is that one which it must fit. */
+static void follow_head(struct verifying *verifying, const cJSON *record)
+{
+    const struct audit_head *head = &verifying->head;
+    const struct chain_place *place = &verifying->check->last;
+    const cJSON *type = json_member(record, "type");
+    if (!verifying->has_head)
+        return;
+    if (place->sequence == head->position.sequence)
+        verifying->is_head_met = strcmp(place->hash, head->position.hash) == 0;
+    if (place->sequence == head->checkpoint.sequence && !is_kept_checkpoint(&head->checkpoint, record))
+        verifying->has_other_checkpoint = true;
+    if (cJSON_IsString(type) && strcmp(type->valuestring, "gap") == 0)
+        verifying->last_gap = place->sequence;
+}
+
 static bool check_line(struct verifying *verifying, const struct audit_log_line *line, struct error *error)
 {
     _cleanup_(cJSON_Deletep) cJSON *record = NULL;
@@ -134,6 +178,7 @@ static bool check_line(struct verifying *verifying, const struct audit_log_line 
     if (!check->suspect.is_found)
         check_configuration(verifying, record);
     check_anchors(verifying);
+    follow_head(verifying, record);
     return true;
 }
 
@@ -180,11 +225,43 @@ static bool check_all_lines(struct verifying *verifying, struct audit_log_reader
     return true;
 }
 
+/* Records that hold together, beside a head that does not belong to them. */
+static void check_rest_of_head(struct verifying *verifying)
+{
+    const struct chain_check *check = verifying->check;
+    const struct audit_head *head = &verifying->head;
+    uint64_t sequence = head->position.sequence;
+    bool is_here = sequence >= check->totals.first && sequence <= check->last.sequence;
+    if (sequence == 0 ? strcmp(head->position.hash, AUDIT_NO_HASH) != 0
+                      : is_here && !verifying->is_head_met && !check->loss.is_found)
+        blame_file(verifying, AUDIT_HEAD_NAME, "it has another hash than the log of the record it tells of");
+    if (verifying->has_other_checkpoint)
+        blame_file(verifying, AUDIT_HEAD_NAME, "its checkpoint is not the one that the log has");
+    if (sequence == check->last.sequence && *head->key_id && *check->key_id &&
+        strcmp(head->key_id, check->key_id) != 0)
+        blame_file(verifying, AUDIT_HEAD_NAME, "its key is not the one that signs the log");
+}
+
+/* Decisions that were lost when no record could be written, and none has told of since. */
+static void count_pending_gap(struct verifying *verifying)
+{
+    const struct audit_head *head = &verifying->head;
+    struct chain_totals *totals = &verifying->check->totals;
+    if (head->gap.dropped == 0 || verifying->last_gap > head->position.sequence)
+        return;
+    totals->gaps++;
+    totals->dropped += head->gap.dropped;
+}
+
 /* What only shows when all was read. */
 static void check_whole(struct verifying *verifying)
 {
     struct chain_check *check = verifying->check;
     chain_check_end(check, verifying->has_head ? &verifying->head : NULL);
+    if (verifying->has_head) {
+        check_rest_of_head(verifying);
+        count_pending_gap(verifying);
+    }
     if (verifying->options->trusted.count && !check->totals.checkpoints)
         chain_check_blame(check, "nothing up to here is signed by a trusted key");
     for (size_t i = 0; i < verifying->options->anchor_count; i++)

@@ -56,6 +56,15 @@ struct replaying {
     size_t unreadable;
 };
 
+static void append_answer(struct buffer *buffer, const char *decision, const char *reason)
+{
+    buffer_append_string(buffer, ": ");
+    text_table_append_plain(buffer, decision);
+    buffer_append_string(buffer, ", ");
+    text_table_append_plain(buffer, reason);
+    buffer_append_character(buffer, '\n');
+}
+
 static bool append_text(const struct replaying *replaying, const struct audit_visit *visit,
                         struct error *error, struct buffer *buffer)
 {
@@ -72,11 +81,15 @@ static bool append_text(const struct replaying *replaying, const struct audit_vi
     buffer_append_format(buffer, "%s\n", replaying->is_coloured ? TERMINAL_PLAIN : "");
     buffer_append_string(buffer, "  recorded by ");
     text_table_append_plain(buffer, visit->record.product);
-    buffer_append_format(buffer, ": %s, %s\n", decision->decision, decision->reason);
-    buffer_append_format(buffer, "  replayed by %s: %s, %s\n", PRODUCT_IDENTIFIER, result->decision,
-                         result->reason);
-    return patch_diff_read(decision->patch, strlen(decision->patch), error, &before) &&
-           patch_diff_read(result->patch.data, result->patch.length, error, &after) &&
+    append_answer(buffer, decision->decision, decision->reason);
+    buffer_append_string(buffer, "  replayed by " PRODUCT_IDENTIFIER);
+    append_answer(buffer, result->decision, result->reason);
+    if (!patch_diff_read(decision->patch, strlen(decision->patch), error, &before)) {
+        if (error->code != ERROR_INVALID && error->code != ERROR_TOO_LARGE)
+            return false;
+        buffer_append_string(buffer, "  the recorded patch cannot be read\n");
+    }
+    return patch_diff_read(result->patch.data, result->patch.length, error, &after) &&
            patch_diff_append(before, after, replaying->is_coloured, error, buffer);
 }
 

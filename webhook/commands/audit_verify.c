@@ -2,6 +2,7 @@
 #include "webhook/audit/log_verification.h"
 #include "webhook/commands/audit.h"
 #include "webhook/commands/command_report.h"
+#include "webhook/commands/text_table.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -139,7 +140,9 @@ static void append_problem_json(struct buffer *text, const char *key, const stru
     buffer_append_character(text, '}');
 }
 
-static void append_json(struct buffer *text, const struct log_verification *result, bool is_intact)
+/* `is_trusted`: keys were compared with those that the caller trusts. */
+static void append_json(struct buffer *text, const struct log_verification *result, bool is_trusted,
+                        bool is_intact)
 {
     const struct chain_check *check = &result->check;
     const struct chain_totals *totals = &check->totals;
@@ -157,7 +160,8 @@ static void append_json(struct buffer *text, const struct log_verification *resu
     };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         buffer_append_format(text, ",\"%s\":%" PRIu64, counts[i].key, counts[i].value);
-    buffer_append_format(text, ",\"keyId\":\"%s\"", check->key_id);
+    buffer_append_format(text, ",\"keyId\":\"%s\",\"isKeyTrusted\":%s", check->key_id,
+                         is_trusted && *check->key_id ? "true" : "false");
     append_problem_json(text, "problem", &check->problem);
     append_problem_json(text, "loss", &check->loss);
     buffer_append_string(text, "}\n");
@@ -167,12 +171,16 @@ static void append_problem(struct buffer *text, const struct chain_problem *prob
 {
     if (!problem->is_found)
         return;
-    buffer_append_format(text, "  %s", problem->place.file);
+    buffer_append_string(text, "  ");
+    text_table_append_plain(text, problem->place.file);
     if (problem->place.line)
         buffer_append_format(text, " line %zu", problem->place.line);
     if (problem->place.sequence)
-        buffer_append_format(text, ", record %" PRIu64, problem->place.sequence);
-    buffer_append_format(text, ": %s\n", problem->message);
+        buffer_append_format(text, "%srecord %" PRIu64, *problem->place.file ? ", " : "",
+                             problem->place.sequence);
+    buffer_append_string(text, ": ");
+    text_table_append_plain(text, problem->message);
+    buffer_append_character(text, '\n');
 }
 
 static void append_signatures(struct buffer *text, const struct chain_check *check, bool is_trusted)
@@ -221,7 +229,7 @@ static int verify(struct verify_line *line)
                      !(line->is_strict && result.check.totals.gaps);
     _cleanup_(buffer_done) struct buffer text = BUFFER_INIT(OUTPUT_BYTES);
     if (line->is_json)
-        append_json(&text, &result, is_intact);
+        append_json(&text, &result, line->options.trusted.count > 0, is_intact);
     else
         append_text(&text, &result, line, is_intact);
     return command_finish(NAME, &text, is_intact ? COMMAND_OK : COMMAND_DENIED);

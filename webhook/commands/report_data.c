@@ -253,13 +253,24 @@ static void count_decision(struct report_data *data, const struct audit_decision
     data->mutations += !is_validation;
 }
 
+/* A patch that nobody can read is not as the writer wrote it, which the state of the chain tells: the
+ * decision is shown without. */
+static bool add_patch(struct report_data *data, const struct audit_decision *decision, struct error *error,
+                      struct report_patch *patch)
+{
+    if (report_operations_add_patch(&data->operations, decision, error, patch))
+        return true;
+    *patch = (struct report_patch){.shape = REPORT_NONE, .number = KEY_INDEX_NONE};
+    return error->code == ERROR_INVALID || error->code == ERROR_TOO_LARGE;
+}
+
 static bool add_decision(struct report_data *data, const struct audit_visit *visit, struct error *error)
 {
     const struct audit_decision *decision = &visit->decision;
     enum report_decision kind = decision_of(decision->decision);
     struct report_patch patch = {0};
     long causes, object;
-    if (!report_operations_add_patch(&data->operations, decision, error, &patch))
+    if (!add_patch(data, decision, error, &patch))
         return false;
     _cleanup_(cJSON_Deletep) cJSON *tree = patch.tree;
     if ((tree && !learn_grants(data, &patch, error)) ||

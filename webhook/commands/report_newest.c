@@ -67,7 +67,13 @@ static bool append_operations(struct buffer *html, const struct report_data *dat
     _cleanup_(cJSON_Deletep) cJSON *patch = NULL;
     if (!*base64)
         return true;
-    if (!patch_diff_read(base64, strlen(base64), error, &patch) || !masking_apply(patch, error))
+    if (!patch_diff_read(base64, strlen(base64), error, &patch)) {
+        if (error->code != ERROR_INVALID && error->code != ERROR_TOO_LARGE)
+            return false;
+        buffer_append_string(html, "<p class=\"quiet\">The recorded patch cannot be read.</p>");
+        return buffer_check(html, error);
+    }
+    if (!masking_apply(patch, error))
         return false;
     buffer_append_format(html, "<h3>%d operations, each with its reason</h3>", cJSON_GetArraySize(patch));
     for (const cJSON *operation = patch->child; operation; operation = operation->next)

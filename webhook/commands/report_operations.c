@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/json.h"
+#include "webhook/audit/redaction.h"
 #include "webhook/commands/masking.h"
 
 #include <stdio.h>
@@ -11,7 +12,6 @@
 
 #define PATCH_BYTES (32u * 1024 * 1024)
 #define DIGESTS_BYTES (1024u * 1024 * 1024)
-#define NOT_SHOWN "(value not shown)"
 
 void report_operations_init(struct report_operations *operations)
 {
@@ -191,20 +191,6 @@ bool report_operations_add_patch(struct report_operations *operations, const str
     return true;
 }
 
-/* Values of the user's variables are secrets as often as not. */
-static bool hide_values(cJSON *containers, struct error *error)
-{
-    for (cJSON *container = containers ? containers->child : NULL; container; container = container->next) {
-        const cJSON *variables = json_member(container, "env");
-        for (cJSON *variable = variables ? variables->child : NULL; variable; variable = variable->next)
-            if (json_member(variable, "value") &&
-                !cJSON_SetValuestring(json_member(variable, "value"), NOT_SHOWN) &&
-                !cJSON_ReplaceItemInObjectCaseSensitive(variable, "value", cJSON_CreateString(NOT_SHOWN)))
-                return error_set_no_memory(error);
-    }
-    return true;
-}
-
 bool report_operations_add_object(struct report_operations *operations, const struct audit_decision *decision,
                                   struct error *error, long *number)
 {
@@ -213,9 +199,9 @@ bool report_operations_add_object(struct report_operations *operations, const st
         return true;
     _cleanup_(buffer_done) struct buffer text = BUFFER_INIT(PATCH_BYTES);
     _cleanup_(buffer_done) struct buffer marked = BUFFER_INIT(PATCH_BYTES);
-    const cJSON *spec = json_member(decision->object, "spec");
-    if (!hide_values(json_member(spec, "containers"), error) ||
-        !hide_values(json_member(spec, "initContainers"), error))
+    /* Values of the user's variables are secrets as often as not; kubectl keeps a copy of them. The tree is
+     * the visitor's own. */
+    if (!redaction_apply((cJSON *) decision->object, error))
         return false;
     json_append(&text, decision->object);
     append_marked(&marked, buffer_string(&text), decision, true);

@@ -72,6 +72,19 @@ class Replay(AuditCase):
         self.assertEqual([(finding["recorded"]["decision"], finding["replayed"]["decision"]) for finding in findings],
                          [("unchanged", "denied")])
 
+    def test_a_patch_that_cannot_be_read_is_a_difference_like_others(self):
+        at = injected(self.records(self.whole))
+
+        def alter(lines):
+            lines[at] = json.dumps(json.loads(lines[at]) | {"patch": "no base64", "reason": "\x1b[2J"}) + "\n"
+        log = self.copy(self.whole, alter)
+        text = self.audit("replay", log, status=1)
+        self.assertIn("the recorded patch cannot be read", text)
+        self.assertNotIn("\x1b", text)
+        findings, summary = self.summary(log, status=1)
+        self.assertEqual(([finding["sequence"] for finding in findings], summary["identical"]),
+                         ([at + 1], self.RECORDS - 1))
+
     def test_a_redacted_object_is_not_taken_for_the_one_decided_on(self):
         def alter(lines):
             record = json.loads(lines[0])

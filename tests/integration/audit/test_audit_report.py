@@ -238,6 +238,29 @@ class Report(AuditCase):
         self.assertEqual(list(self.directory.glob("again.html.*")), [])
         self.audit("report", self.bare, status=2)
 
+    def test_values_of_variables_are_left_out_wherever_an_object_has_them(self):
+        def add_values(lines):
+            record = json.loads(lines[-1])
+            pod = record["object"]
+            pod["spec"]["containers"][0]["env"] = [{"name": "TOKEN", "value": "a-secret"}]
+            pod["spec"]["ephemeralContainers"] = [{"name": "debug", "env": [{"name": "TOKEN", "value": "a-secret"}]}]
+            pod["metadata"].setdefault("annotations", {})["kubectl.kubernetes.io/last-applied-configuration"] = \
+                json.dumps({"spec": pod["spec"]})
+            lines[-1] = json.dumps(record) + "\n"
+        page = self.audit("report", self.copy(self.whole, add_values), "-o", "-")
+        self.assertIn("TOKEN", page)
+        self.assertNotIn("a-secret", page)
+
+    def test_a_patch_that_cannot_be_read_does_not_hide_the_rest(self):
+        def spoil(lines):
+            record = json.loads(lines[-1]) | {"decision": "injected", "patch": "no base64"}
+            lines[-1] = json.dumps(record) + "\n"
+        browser, path = self.open(self.copy(self.whole, spoil), with_scripts=False)
+        browser.one("#newest summary").click()
+        self.assertIn("The recorded patch cannot be read.", browser.one("#newest details[open]").text)
+        self.assertIn("NOT intact", browser.one(".chain.broken").text)
+        self.assert_quiet(browser, path)
+
     def test_says_where_the_chain_is_broken(self):
         browser, _ = self.open(self.whole)
         self.assertIn("is intact", browser.one(".chain").text)

@@ -1,5 +1,8 @@
 #include "tests/unit/audit/log_fixture.h"
 
+#include "certs/key.h"
+#include "kubernetes/secret.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -66,4 +69,19 @@ struct log_verification log_fixture_verify(const struct log_fixture *fixture)
     if (!log_verification_run(&options, &error, &result))
         fail_msg("%s", error.message);
     return result;
+}
+
+void log_fixture_write_key(const char *path)
+{
+    struct error error;
+    EVP_PKEY *key = NULL;
+    char *pem = NULL;
+    assert_true(key_generate(KEY_ED25519, &error, &key));
+    assert_true(key_print_pem(key, &error, &pem));
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs(pem, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    secret_free(pem);
+    EVP_PKEY_free(key);
 }

@@ -26,3 +26,6 @@ void log_fixture_fill(const struct log_fixture *fixture, unsigned count);
 
 /* What `audit verify` finds. */
 struct log_verification log_fixture_verify(const struct log_fixture *fixture);
+
+/* Writes a new signing key. */
+void log_fixture_write_key(const char *path);

@@ -1,8 +1,6 @@
 #include "tests/unit/audit/log_fixture.h"
 
-#include "certs/key.h"
 #include "common/file.h"
-#include "kubernetes/secret.h"
 #include "tests/support/allocation.h"
 
 #include <fcntl.h>
@@ -232,26 +230,11 @@ static void leaves_no_gap_when_it_is_required(void **state)
     assert_intact(written);
 }
 
-static void write_key(const char *path)
-{
-    struct error error;
-    EVP_PKEY *key = NULL;
-    char *pem = NULL;
-    assert_true(key_generate(KEY_ED25519, &error, &key));
-    assert_true(key_print_pem(key, &error, &pem));
-    FILE *file = fopen(path, "we");
-    assert_non_null(file);
-    assert_true(fputs(pem, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-    secret_free(pem);
-    EVP_PKEY_free(key);
-}
-
 static void signs_after_so_many_records_and_at_the_end(void **state)
 {
     (void) state;
     char key[TEMPORARY_PATH_BYTES];
-    write_key(temporary_name(&fixture.parent, "key", key));
+    log_fixture_write_key(temporary_name(&fixture.parent, "key", key));
     fixture.options.signing_key = key;
     fixture.options.checkpoint_records = 3;
     log_fixture_fill(&fixture, 7);
@@ -268,16 +251,16 @@ static void introduces_a_new_key_by_the_old_one(void **state)
     struct error error;
     struct audit_log *log = NULL;
     fixture.options.signing_key = temporary_name(&fixture.parent, "key", key);
-    write_key(key);
+    log_fixture_write_key(key);
     log = log_fixture_open(&fixture);
     assert_true(log_fixture_append(log, 1, &error));
-    write_key(key);
+    log_fixture_write_key(key);
     assert_true(audit_log_reload_key(log, &error));
     assert_true(audit_log_reload_key(log, &error));
     assert_true(audit_log_close(log, &error));
     /* While nobody writes: the key before must be there. */
     fixture.options.signing_key = temporary_name(&fixture.parent, "other", other);
-    write_key(other);
+    log_fixture_write_key(other);
     assert_false(audit_log_open(&fixture.options, &error, &log));
     assert_int_equal(error.code, ERROR_FAILED_PRECONDITION);
     fixture.options.previous_signing_key = key;
@@ -304,7 +287,7 @@ static void survives_every_failing_allocation(void **state)
     (void) state;
     char key[TEMPORARY_PATH_BYTES];
     size_t runs;
-    write_key(temporary_name(&fixture.parent, "key", key));
+    log_fixture_write_key(temporary_name(&fixture.parent, "key", key));
     fixture.options.signing_key = key;
     assert_true(run_once(NULL));
     assert_true(allocation_fail_each(run_once, NULL, RUN_LIMIT, &runs));
