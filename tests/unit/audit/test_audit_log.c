@@ -233,7 +233,7 @@ static void leaves_no_gap_when_it_is_required(void **state)
 static void signs_after_so_many_records_and_at_the_end(void **state)
 {
     (void) state;
-    char key[TEMPORARY_PATH_BYTES];
+    static char key[TEMPORARY_PATH_BYTES];
     log_fixture_write_key(temporary_name(&fixture.parent, "key", key));
     fixture.options.signing_key = key;
     fixture.options.checkpoint_records = 3;
@@ -247,7 +247,7 @@ static void signs_after_so_many_records_and_at_the_end(void **state)
 static void introduces_a_new_key_by_the_old_one(void **state)
 {
     (void) state;
-    char key[TEMPORARY_PATH_BYTES], other[TEMPORARY_PATH_BYTES];
+    static char key[TEMPORARY_PATH_BYTES], other[TEMPORARY_PATH_BYTES];
     struct error error;
     struct audit_log *log = NULL;
     fixture.options.signing_key = temporary_name(&fixture.parent, "key", key);
@@ -285,7 +285,7 @@ static bool run_once(void *context)
 static void survives_every_failing_allocation(void **state)
 {
     (void) state;
-    char key[TEMPORARY_PATH_BYTES];
+    static char key[TEMPORARY_PATH_BYTES];
     size_t runs;
     log_fixture_write_key(temporary_name(&fixture.parent, "key", key));
     fixture.options.signing_key = key;
