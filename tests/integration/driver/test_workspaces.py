@@ -253,9 +253,17 @@ class Operating(ProgramTest):
         manifests = pathlib.Path(__file__).resolve().parents[3] / "manifests/driver"
         self.addCleanup(setting.cluster.kubectl, "delete", "-k", manifests)
         setting.cluster.kubectl("apply", "-k", manifests)
-        result = self.check(self.kubeconfig_of("openshell-driver-pods"))
+        kubeconfig = self.kubeconfig_of("openshell-driver-pods")
+        result = self.check(kubeconfig)
         self.assertEqual(result.returncode, 0, result.stdout)
         self.assertNotIn("FAIL", result.stdout)
+        one = self.start(kubeconfig=kubeconfig)
+        message = sandbox("by-its-roles")
+        one.client.CreateSandbox(sandbox=message)
+        one.client.StopSandbox(sandbox_id=message.id)
+        one.client.StartSandbox(sandbox_id=message.id)
+        self.delete(one, message.id)
+        self.assertNotIn("forbidden", one.log_path.read_text())
 
     def test_check_names_permissions_that_are_missing(self):
         result = self.check(self.kubeconfig_of("default"))
