@@ -29,7 +29,7 @@ static const char *name_of(const cJSON *tree)
 /* In the functions from here to `serve` the mutex is held. */
 
 /* The slot of an object, deleted ones included; NULL: there never was one. */
-static struct fake_object *find(struct fake_cluster *cluster, const char *collection, const char *name)
+static struct fake_object *find_slot(struct fake_cluster *cluster, const char *collection, const char *name)
 {
     for (size_t i = 0; i < FAKE_CLUSTER_OBJECTS; i++) {
         struct fake_object *object = &cluster->objects[i];
@@ -39,10 +39,17 @@ static struct fake_object *find(struct fake_cluster *cluster, const char *collec
     return NULL;
 }
 
+/* The object; NULL: there is none. */
+static struct fake_object *find(struct fake_cluster *cluster, const char *collection, const char *name)
+{
+    struct fake_object *object = find_slot(cluster, collection, name);
+    return object && !object->is_deleted ? object : NULL;
+}
+
 static struct fake_object *store(struct fake_cluster *cluster, const char *collection, cJSON *tree)
 {
     char version[16];
-    struct fake_object *object = find(cluster, collection, name_of(tree));
+    struct fake_object *object = find_slot(cluster, collection, name_of(tree));
     for (size_t i = 0; !object && i < FAKE_CLUSTER_OBJECTS; i++)
         if (!cluster->objects[i].tree)
             object = &cluster->objects[i];
@@ -200,7 +207,7 @@ static bool serve(struct fake_cluster *cluster, const char *collection, const ch
     return list(cluster, collection, name + strlen("metadata.name="), connection);
 }
 
-/* Sends the object each time that it is another than was sent last, as long as the client listens. */
+/* Sends the object each time that it has changed or is gone, as long as the client listens. */
 static bool watch(struct fake_cluster *cluster, const char *collection, const struct fault_request *request,
                   struct fault_connection *connection)
 {
@@ -209,27 +216,22 @@ static bool watch(struct fake_cluster *cluster, const char *collection, const st
     fault_query(request, "resourceVersion", text, sizeof text);
     const char *name = selector + strlen("metadata.name=");
     unsigned seen = (unsigned) strtoul(text, NULL, 10);
-    cJSON *last = NULL;
     bool is_open = fault_begin_chunked(connection);
     while (is_open) {
         char *event = NULL;
         pthread_mutex_lock(&cluster->mutex);
-        const struct fake_object *object = find(cluster, collection, name);
-        const cJSON *changed = object && object->version > seen ? object->tree : NULL;
-        if (changed || (!object && last)) {
-            const char *type = changed ? "MODIFIED" : "DELETED";
-            char *tree = cJSON_PrintUnformatted(changed ? changed : last);
-            assert_true(asprintf(&event, "{\"type\":\"%s\",\"object\":%s}\n", type, tree) > 0);
+        const struct fake_object *object = find_slot(cluster, collection, name);
+        if (object && object->version > seen) {
+            char *tree = cJSON_PrintUnformatted(object->tree);
+            assert_true(asprintf(&event, "{\"type\":\"%s\",\"object\":%s}\n",
+                                 object->is_deleted ? "DELETED" : "MODIFIED", tree) > 0);
             cJSON_free(tree);
         }
-        cJSON_Delete(last);
-        last = object ? cJSON_Duplicate(object->tree, true) : NULL;
         seen = cluster->version;
         pthread_mutex_unlock(&cluster->mutex);
         is_open = (!event || fault_chunk(connection, event)) && fault_wait(connection, WATCH_POLL_MS);
         free(event);
     }
-    cJSON_Delete(last);
     return false;
 }
 
@@ -306,9 +308,8 @@ void fake_cluster_delete(struct fake_cluster *cluster, const char *collection, c
     pthread_mutex_lock(&cluster->mutex);
     struct fake_object *object = find(cluster, known_collection(collection), name);
     assert_non_null(object);
-    cJSON_Delete(object->tree);
-    *object = (struct fake_object){0};
-    cluster->version++;
+    object->is_deleted = true;
+    object->version = ++cluster->version;
     pthread_mutex_unlock(&cluster->mutex);
 }
 

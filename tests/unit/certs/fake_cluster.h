@@ -19,8 +19,9 @@
 
 struct fake_object {
     const char *collection; /* NULL: the slot is free */
-    cJSON *tree;            /* owned; NULL: deleted */
+    cJSON *tree;            /* owned; stays when it is deleted */
     unsigned version;       /* of its last change */
+    bool is_deleted;
 };
 
 struct fake_cluster {

@@ -36,12 +36,12 @@ static cJSON *agent_of(cJSON *pod)
 /* Takes over the pod. */
 static struct verification verify(cJSON *pod, const struct configuration *configuration)
 {
-    _cleanup_(cJSON_Deletep) cJSON *owned = pod;
     struct error error;
     struct verification verification;
     const struct verification_request request = {.pod = pod, .configuration = configuration};
     if (!verification_run(&request, &error, &verification))
         fail_msg("%s", error.message);
+    cJSON_Delete(pod);
     return verification;
 }
 
