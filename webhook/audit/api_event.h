@@ -3,7 +3,8 @@
  *
  *     mutation.webhook.admission.k8s.io/round_0_index_0   which webhook was called, and whether it changed it
  *     patch.webhook.admission.k8s.io/round_0_index_0      by which patch (levels Request and RequestResponse)
- *     <webhook>/audit-record                              our anchor: "<sequence>:<hash of the record>"
+ *     <webhook>/audit-record                              our anchor: "<sequence>:<hash of the record>"; of
+ *                                                         webhooks in the domain of ours alone
  *
  * The uid of the request that a webhook gets is in none of them: anchors are what joins both logs.
  */

@@ -95,6 +95,14 @@ class Match(AuditCase):
         findings, _ = self.match(self.copy(self.bare, lambda lines: lines[:5] + lines[6:]), self.events(strip), status=1)
         self.assertEqual([finding["kind"] for finding in findings], ["unrecorded"])
 
+    def test_another_webhook_cannot_vouch_for_a_pod(self):
+        def add(events):
+            anchor = events[5]["annotations"][f"{WEBHOOK}/audit-record"]
+            events.append(json.loads(json.dumps(events[5])) |
+                          {"auditID": "forged", "annotations": {"hook.example.org/audit-record": anchor}})
+        findings, _ = self.match(self.bare, self.events(add), status=1)
+        self.assertEqual([(finding["kind"], finding["auditID"]) for finding in findings], [("unseen-pod", "forged")])
+
     def test_another_patch_than_recorded(self):
         def alter(events):
             event = next(event for event in events

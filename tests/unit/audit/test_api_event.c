@@ -124,13 +124,35 @@ static void passes_over_other_requests(void **state)
     }
 }
 
+static void takes_no_anchor_of_a_webhook_of_another_domain(void **state)
+{
+    (void) state;
+    static const char *const names[] = {"other.org", "inject.example.com.org", "example.com", "audit"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char text[1024];
+        snprintf(
+            text, sizeof text,
+            HEAD
+            "\"annotations\":{\"%s/audit-record\":\"1:a\",\"validate.example.com/audit-record\":\"2:b\"}}",
+            names[i]);
+        _cleanup_(cJSON_Deletep) cJSON *tree = parse(text);
+        struct api_event event;
+        struct error error;
+        bool is_creation;
+        assert_true(api_event_read(tree, WEBHOOK, &error, &event, &is_creation));
+        assert_int_equal(event.anchor_count, 1);
+        assert_string_equal(event.anchors[0].record, "2:b");
+    }
+}
+
 static void takes_anchors_up_to_its_limit_and_no_more(void **state)
 {
     (void) state;
     for (int count = API_EVENT_ANCHORS; count <= API_EVENT_ANCHORS + 1; count++) {
         char text[4096] = HEAD "\"annotations\":{\"a\":\"b\"";
         for (int i = 0; i < count; i++)
-            snprintf(text + strlen(text), sizeof text - strlen(text), ",\"w%d/audit-record\":\"1:a\"", i);
+            snprintf(text + strlen(text), sizeof text - strlen(text),
+                     ",\"w%d.example.com/audit-record\":\"1:a\"", i);
         strncat(text, "}}", sizeof text - strlen(text) - 1);
         _cleanup_(cJSON_Deletep) cJSON *tree = parse(text);
         struct api_event event;
@@ -160,6 +182,7 @@ int main(void)
         cmocka_unit_test(finds_the_first_patch_of_the_webhook),
         cmocka_unit_test(knows_sandboxes_by_their_label),
         cmocka_unit_test(passes_over_other_requests),
+        cmocka_unit_test(takes_no_anchor_of_a_webhook_of_another_domain),
         cmocka_unit_test(takes_anchors_up_to_its_limit_and_no_more),
         cmocka_unit_test(refuses_what_is_no_event),
     };
