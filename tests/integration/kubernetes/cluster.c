@@ -113,7 +113,7 @@ void cluster_script(const char *script, const char *option)
         execl(path, script, option, (char *) NULL);
         _exit(127);
     }
-    int status;
+    int status = -1;
     assert_true(process > 0 && waitpid(process, &status, 0) == process);
     assert_int_equal(status, 0);
 }
