@@ -82,7 +82,8 @@ class AuditTest(WebhookTestCase):
     FLAGS = [*WebhookTestCase.FLAGS, "--audit-required", "--audit-objects=whole", "--audit-sync=never"]
 
     @classmethod
-    def set_up_cluster(cls):
+    def set_up_cluster(cls, may_be_foreign=False):
+        """Its API server has flags of its own, so it is never another's."""
         webhook_server.injector.programs()
         cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="test-audit-"))
         cls.addClassCleanup(shutil.rmtree, cls.directory)
