@@ -125,6 +125,33 @@ class PolicyTest(WebhookTestCase):
         def with_a_command_that_leaves(pod):
             agent(pod)["command"][0] = "/opt/openshell/bin/../../../bin/agent"
 
+        def mount_a_volume_at(pod, path):
+            pod["spec"]["volumes"].append({"name": "another", "emptyDir": {}})
+            agent(pod)["volumeMounts"].append({"name": "another", "mountPath": path})
+
+        def with_a_volume_below_the_supervisor(pod):
+            mount_a_volume_at(pod, "/opt/openshell/bin/another")
+            agent(pod)["command"][0] = "/opt/openshell/bin/another/agent"
+
+        def with_a_file_in_the_supervisors_place(pod):
+            mount_a_volume_at(pod, agent(pod)["command"][0])
+
+        def with_a_volume_at_the_same_place(pod):
+            mount_a_volume_at(pod, "/opt/openshell/bin/")
+
+        def with_a_volume_by_a_relative_path(pod):
+            mount_a_volume_at(pod, "opt/openshell/bin/another")
+
+        def with_a_volume_by_a_roundabout_path(pod):
+            mount_a_volume_at(pod, "/opt/../opt/openshell/bin/another")
+
+        def with_a_volume_below_a_path_that_ends_in_a_slash(pod):
+            mount_a_volume_at(pod, "/opt/openshell/bin/another")
+            for mount in agent(pod)["volumeMounts"]:
+                if mount["name"] == "openshell-supervisor-bin":
+                    mount["mountPath"] += "/"
+            agent(pod)["command"][0] = "/opt/openshell/bin//another/agent"
+
         def without_network_init(pod):
             pod["spec"]["initContainers"] = [one for one in pod["spec"]["initContainers"]
                                              if one["name"] != "openshell-network-init"]
@@ -149,6 +176,12 @@ class PolicyTest(WebhookTestCase):
                 (with_another_command, (), "must begin with the supervisor"),
                 (without_command, (), "must begin with the supervisor"),
                 (with_a_command_that_leaves, (), "must begin with the supervisor"),
+                (with_a_volume_below_the_supervisor, (), "could stand in the supervisor's place"),
+                (with_a_file_in_the_supervisors_place, (), "could stand in the supervisor's place"),
+                (with_a_volume_at_the_same_place, (), "could stand in the supervisor's place"),
+                (with_a_volume_by_a_relative_path, (), "could stand in the supervisor's place"),
+                (with_a_volume_by_a_roundabout_path, (), "could stand in the supervisor's place"),
+                (with_a_volume_below_a_path_that_ends_in_a_slash, (), "could stand in the supervisor's place"),
                 (without_network_init, ("--topology=sidecar",), "openshell-network-init and openshell-supervisor-network"),
                 (without_network_supervisor, ("--topology=sidecar",), "openshell-network-init and"),
                 (beside_another_agent, (), "mounted, read-only and whole")):
