@@ -107,8 +107,10 @@ static void read_object(const cJSON *tree, struct api_event *event)
     event->is_sandbox =
         strcmp(text_of(json_member(metadata, "labels"), LABEL_MANAGED_BY), LABEL_MANAGED_BY_VALUE) == 0;
     if (!*event->pod)
-        event->pod =
-            *text_of(metadata, "name") ? text_of(metadata, "name") : text_of(metadata, "generateName");
+        event->pod = text_of(metadata, "name");
+    event->is_name_generated = !*event->pod;
+    if (event->is_name_generated)
+        event->pod = text_of(metadata, "generateName");
 }
 
 static bool is_creation_of_pod(const cJSON *tree)

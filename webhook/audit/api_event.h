@@ -34,11 +34,12 @@ struct api_event {
     const char *namespace_name;
     const char *pod; /* "" at level Metadata when the API server made the name */
     const char *user;
-    const char *received;  /* RFC 3339, UTC */
-    const char *completed; /* likewise */
-    int64_t code;          /* HTTP status */
-    bool has_object;       /* its labels are known */
-    bool is_sandbox;       /* labelled as a sandbox pod */
+    const char *received;   /* RFC 3339, UTC */
+    const char *completed;  /* likewise */
+    int64_t code;           /* HTTP status */
+    bool has_object;        /* its labels are known */
+    bool is_sandbox;        /* labelled as a sandbox pod */
+    bool is_name_generated; /* `pod` is what the API server begins the name with, not yet the name */
     struct api_anchor anchors[API_EVENT_ANCHORS];
     size_t anchor_count;
     size_t calls;     /* of mutating webhooks of ours, reinvocations included */

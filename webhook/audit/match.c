@@ -43,6 +43,10 @@ const char *match_kind_name(enum match_kind kind)
         return "missing-record";
     case MATCH_DIFFERENT_PATCH:
         return "different-patch";
+    case MATCH_OTHER_REQUEST:
+        return "other-request";
+    case MATCH_REUSED_RECORD:
+        return "reused-record";
     case MATCH_UNKNOWN_RECORD:
         return "unknown-record";
     case MATCH_KINDS:
@@ -137,6 +141,30 @@ static bool is_of_webhook(const char *key, const char *webhook)
     return strncmp(key, webhook, length) == 0 && key[length] == '/';
 }
 
+/* One record is of one call for one request. The same event may well be read twice, from files that overlap.
+ * Requests are told apart by more than the audit id, which the client may choose. */
+static bool claim_record(struct match *match, const struct api_event *event, const struct api_anchor *anchor,
+                         struct match_record *record, struct error *error, bool *is_first)
+{
+    struct key_index *names = &match->records.names;
+    _cleanup_(buffer_done) struct buffer key = BUFFER_INIT(API_EVENT_BYTES);
+    const char *const parts[] = {event->audit_id, event->received, event->completed, event->pod,
+                                 anchor->webhook_prefix};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        buffer_append_string(&key, parts[i]);
+        buffer_append_character(&key, '\n');
+    }
+    size_t number;
+    if (!buffer_check(&key, error) || !key_index_add(names, buffer_string(&key), error, &number))
+        return false;
+    *is_first = !record->is_seen || record->event == number;
+    match->counts.matched += !record->is_seen;
+    record->is_seen = true;
+    if (*is_first)
+        record->event = number;
+    return true;
+}
+
 static bool follow_anchor(struct match *match, const struct api_event *event, const struct api_anchor *anchor,
                           struct error *error)
 {
@@ -148,10 +176,15 @@ static bool follow_anchor(struct match *match, const struct api_event *event, co
         return true;
     }
     struct match_record *record = &match->records.items[number];
-    record->is_seen = true;
-    match->counts.matched++;
-    return !is_of_webhook(anchor->webhook_prefix, match->webhook) || event->code >= 400 ||
-           compare_patch(match, event, anchor->record, record, error);
+    bool is_mutation = is_of_webhook(anchor->webhook_prefix, match->webhook), is_first;
+    /* A record of another request stays free for the event that it belongs to. */
+    if (!match_record_fits(&match->records, record, event, is_mutation))
+        return tell_event(match, MATCH_OTHER_REQUEST, event, anchor->record, error);
+    if (!claim_record(match, event, anchor, record, error, &is_first))
+        return false;
+    if (!is_first)
+        return tell_event(match, MATCH_REUSED_RECORD, event, anchor->record, error);
+    return !is_mutation || event->code >= 400 || compare_patch(match, event, anchor->record, record, error);
 }
 
 static bool add_window(struct match *match, const struct api_event *event, size_t calls, bool is_reinvocation,

@@ -21,7 +21,9 @@ enum match_kind {
     MATCH_UNRECORDED,      /* the webhook decided, and its answer named no record */
     MATCH_MISSING_RECORD,  /* the API server saw a record that is not in our logs: altered or removed */
     MATCH_DIFFERENT_PATCH, /* the API server applied another patch than the record has */
-    MATCH_UNKNOWN_RECORD,  /* a record that the API server never saw: forged, or answered to nobody */
+    MATCH_OTHER_REQUEST,  /* the API server's record is of another request: pod, namespace, user, operation */
+    MATCH_REUSED_RECORD,  /* the API server has one record with several requests */
+    MATCH_UNKNOWN_RECORD, /* a record that the API server never saw: forged, or answered to nobody */
     MATCH_KINDS,
 };
 

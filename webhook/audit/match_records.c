@@ -73,6 +73,9 @@ static bool read_record(struct match_records *records, const struct audit_visit 
         .time_us = match_parse_time(visit->record.time),
         .directory = records->directory_count - 1,
         .is_error = strcmp(decision->decision, "error") == 0,
+        .is_creation = strcmp(decision->operation, "CREATE") == 0 && strcmp(decision->resource, "pods") == 0,
+        .is_validation = strcmp(decision->endpoint, "validate") == 0,
+        .is_name_generated = !*decision->pod,
     };
     struct error broken;
     /* A patch that cannot be read is none that the API server could have applied: it matches nothing. */
@@ -120,6 +123,36 @@ bool match_records_add(struct match_records *records, const char *path, struct e
     directories[records->directory_count++] = (struct match_directory){.path = path, .first_time_us = -1};
     const struct audit_visitor visitor = {.visit = visit, .context = records};
     return audit_log_scan(path, &visitor, error);
+}
+
+/* Of a name that it makes, the API server keeps no more than this of what the user began it with. */
+#define GENERATE_NAME_KEPT 58
+
+static bool begins_with_generated(const char *name, const char *generate_name)
+{
+    size_t length = strlen(generate_name);
+    return strncmp(name, generate_name, length < GENERATE_NAME_KEPT ? length : GENERATE_NAME_KEPT) == 0;
+}
+
+/* Before the API server has made a name, each side may know its beginning or nothing. */
+static bool names_fit(const char *recorded, bool is_recorded_generated, const struct api_event *event)
+{
+    if (!*recorded || !*event->pod)
+        return true;
+    if (is_recorded_generated == event->is_name_generated)
+        return strcmp(recorded, event->pod) == 0;
+    return is_recorded_generated ? begins_with_generated(event->pod, recorded)
+                                 : begins_with_generated(recorded, event->pod);
+}
+
+bool match_record_fits(const struct match_records *records, const struct match_record *record,
+                       const struct api_event *event, bool is_mutation)
+{
+    const struct key_index *names = &records->names;
+    return record->is_creation && !(is_mutation && record->is_validation) &&
+           strcmp(key_index_key(names, record->namespace_name), event->namespace_name) == 0 &&
+           strcmp(key_index_key(names, record->user), event->user) == 0 &&
+           names_fit(key_index_key(names, record->pod), record->is_name_generated, event);
 }
 
 void match_records_done(struct match_records *records)

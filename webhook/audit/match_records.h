@@ -8,7 +8,11 @@ struct match_record {
     int64_t time_us;                            /* since 1970; -1: the record has none that can be read */
     size_t namespace_name, pod, user;           /* numbers in `names` */
     unsigned directory;                         /* its number */
+    size_t event;                               /* number in `names` of the event that names it */
     bool is_seen;                               /* an event names it */
+    bool is_creation;                           /* of a pod, not of one of its subresources */
+    bool is_validation;                         /* by the validating webhook */
+    bool is_name_generated;                     /* `pod` is the beginning of the name alone */
     bool is_error;                              /* answered with an error, which has no anchor */
     char patch_sha256[DIGEST_SHA256_HEX_BYTES]; /* of the canonical patch; "" without one */
 };
@@ -35,6 +39,11 @@ struct match_records {
 /* Reads all decisions of a directory. */
 bool match_records_add(struct match_records *records, const char *directory,
                        struct error *error) _warn_unused_result_;
+
+/* Whether the event can be of the request that the record is of: a pod's creation, its namespace, its name as
+ * far as both know it, its user, and the webhook that wrote the anchor. */
+bool match_record_fits(const struct match_records *records, const struct match_record *record,
+                       const struct api_event *event, bool is_mutation);
 
 void match_records_done(struct match_records *records);
 

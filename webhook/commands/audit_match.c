@@ -22,6 +22,8 @@ static const char usage[] =
     "  unrecorded       a decision of ours is with it, but it names no record\n"
     "  missing-record   it names a record that is not in DIR: altered or removed\n"
     "  different-patch  the API server applied another patch than the record has\n"
+    "  other-request    it names a record of another pod, namespace, user or operation\n"
+    "  reused-record    the API server has one record with several requests\n"
     "  unknown-record   a record that the API server never saw\n"
     "\n"
     "      --api-audit-log FILE   audit.k8s.io/v1 events, one a line; may be repeated. Level Request or\n"
@@ -83,6 +85,10 @@ static const char *explanation_of(enum match_kind kind)
         return "the API server was told of this record, which is not in the logs: altered or removed";
     case MATCH_DIFFERENT_PATCH:
         return "the API server applied another patch than the record has";
+    case MATCH_OTHER_REQUEST:
+        return "the record that the API server names is of another pod, namespace, user or operation";
+    case MATCH_REUSED_RECORD:
+        return "the record that the API server names is another request's already";
     case MATCH_UNKNOWN_RECORD:
         return "the API server never saw this record";
     case MATCH_KINDS:

@@ -2,6 +2,7 @@
 """`audit match`: what the API server wrote down and what we did are the same, and each way in which they are not is
 found."""
 
+import hashlib
 import json
 import unittest
 
@@ -21,6 +22,21 @@ class Match(AuditCase):
         path = self.directory / f"api-{len(list(self.directory.iterdir()))}.log"
         path.write_text("".join(json.dumps(event, separators=(",", ":")) + "\n" for event in events))
         return path
+
+    def with_record(self, number, fields, change_event=None):
+        """A log whose record `number` has other fields, and the API server's log with the anchor of that."""
+        def alter(lines):
+            record = {key: value for key, value in (json.loads(lines[number]) | fields).items() if value is not None}
+            return lines[:number] + [json.dumps(record) + "\n"] + lines[number + 1:]
+
+        def follow(events):
+            line = self.log_file(log).read_bytes().splitlines()[number]
+            anchor = f"{number + 1}:{hashlib.sha256(line).hexdigest()}"
+            events[number]["annotations"][f"{WEBHOOK}/audit-record"] = anchor
+            if change_event:
+                change_event(events[number])
+        log = self.copy(self.bare, alter)
+        return log, self.events(follow)
 
     def match(self, log, *api_logs, status=0):
         options = [item for path in api_logs for item in ("--api-audit-log", path)]
@@ -102,6 +118,62 @@ class Match(AuditCase):
                           {"auditID": "forged", "annotations": {"hook.example.org/audit-record": anchor}})
         findings, _ = self.match(self.bare, self.events(add), status=1)
         self.assertEqual([(finding["kind"], finding["auditID"]) for finding in findings], [("unseen-pod", "forged")])
+
+    def test_one_record_vouches_for_one_request(self):
+        def reuse(events):
+            other = json.loads(json.dumps(events[5]))
+            events.append(events[5])
+            self.assertEqual(self.match(self.bare, self.events(lambda _: events))[0], [])
+            events.append(other | {"auditID": "another"})
+        findings, summary = self.match(self.bare, self.events(reuse), status=1)
+        self.assertEqual([(finding["kind"], finding["auditID"]) for finding in findings], [("reused-record", "another")])
+        self.assertEqual((summary["matched"], summary["findings"]["reused-record"]), (self.RECORDS, 1))
+
+    def test_a_request_of_the_same_audit_id_is_another_one(self):
+        def reuse(events):
+            events.append(events[5] | {"stageTimestamp": "2026-11-23T12:00:00.000000Z"})
+        findings, _ = self.match(self.bare, self.events(reuse), status=1)
+        self.assertEqual([finding["kind"] for finding in findings], ["reused-record"])
+
+    def test_a_record_of_another_request_vouches_for_none(self):
+        def another(key, value):
+            def change(events):
+                event = json.loads(json.dumps(events[5])) | {"auditID": "other"}
+                (event["user"] if key == "username" else event["objectRef"])[key] = value
+                # In front of the one that the record belongs to, which must still have it.
+                events.insert(5, event)
+            return self.events(change)
+        for key, value in (("name", "another"), ("namespace", "another"), ("username", "another")):
+            with self.subTest(key):
+                findings, summary = self.match(self.bare, another(key, value), status=1)
+                self.assertEqual([(finding["kind"], finding["auditID"]) for finding in findings],
+                                 [("other-request", "other")])
+                self.assertEqual(summary["matched"], self.RECORDS)
+
+    def test_a_record_of_another_operation_vouches_for_none(self):
+        for key, value in (("operation", "UPDATE"), ("resource", "pods/ephemeralcontainers"), ("endpoint", "validate")):
+            with self.subTest(key):
+                findings, _ = self.match(*self.with_record(5, {key: value}), status=1)
+                self.assertEqual([finding["kind"] for finding in findings], ["other-request", "unknown-record"])
+
+    def test_names_that_the_api_server_makes(self):
+        def name_it(prefix, name, event_prefix=None):
+            """A record of `generateName`, and an event of the name made of it or, where it failed, of the prefix."""
+            def change(event):
+                del event["objectRef"]["name"]
+                metadata = event["requestObject"]["metadata"]
+                del metadata["name"]
+                metadata["generateName"] = event_prefix or prefix
+                if name:
+                    event["responseObject"] = event["requestObject"] | {"metadata": metadata | {"name": name}}
+            return self.with_record(5, {"pod": None, "generateName": prefix}, change)
+        for prefix, name, event_prefix in (("agent-", "agent-x7k2p", None), ("agent-", None, None),
+                                           ("a" * 60, "a" * 58 + "x7k2p", None)):
+            self.assertEqual(self.match(*name_it(prefix, name, event_prefix))[0], [])
+        for prefix, name, event_prefix in (("agent-", "other-x7k2p", None), ("agent-", None, "age"),
+                                           ("a" * 58, "a" * 57 + "x7k2p", None)):
+            findings, _ = self.match(*name_it(prefix, name, event_prefix), status=1)
+            self.assertEqual([finding["kind"] for finding in findings], ["other-request", "unknown-record"])
 
     def test_another_patch_than_recorded(self):
         def alter(events):
