@@ -101,17 +101,23 @@ static bool read_number(const cJSON *object, const struct json_path *path, const
     return true;
 }
 
+/* The members have the same names in the head and in the record. */
+static bool read_signed_state(const cJSON *object, const struct json_path *path, struct error *error,
+                              struct audit_signed_state *checkpoint)
+{
+    return read_number(object, path, "sequence", 1, error, &checkpoint->sequence) &&
+           READ_HEX(object, path, "previous", error, checkpoint->previous) &&
+           READ_HEX(object, path, "keyId", error, checkpoint->key_id) &&
+           READ_TEXT(object, path, "publicKey", error, checkpoint->public_key) &&
+           READ_TEXT(object, path, "signature", error, checkpoint->signature);
+}
+
 static bool read_checkpoint(const cJSON *tree, struct error *error, struct audit_signed_state *checkpoint)
 {
     cJSON *object;
-    const struct json_path *path = JSON_MEMBER(JSON_ROOT, "checkpoint");
     if (!json_read_object(tree, JSON_ROOT, "checkpoint", error, &object))
         return false;
-    return !object || (read_number(object, path, "sequence", 1, error, &checkpoint->sequence) &&
-                       READ_HEX(object, path, "previous", error, checkpoint->previous) &&
-                       READ_HEX(object, path, "keyId", error, checkpoint->key_id) &&
-                       READ_TEXT(object, path, "publicKey", error, checkpoint->public_key) &&
-                       READ_TEXT(object, path, "signature", error, checkpoint->signature));
+    return !object || read_signed_state(object, JSON_MEMBER(JSON_ROOT, "checkpoint"), error, checkpoint);
 }
 
 static bool read_gap(const cJSON *tree, struct error *error, struct audit_gap *gap)
@@ -147,5 +153,22 @@ bool audit_head_parse(const char *text, size_t length, struct error *error, stru
         return error_set(error, ERROR_INVALID, "version: must be 1");
     parsed.file_opened = (int64_t) opened;
     *head = parsed;
+    return true;
+}
+
+bool audit_head_follow(const cJSON *record, struct error *error, struct audit_head *head)
+{
+    const char *type;
+    if (!json_require_string(record, JSON_ROOT, "type", error, &type))
+        return false;
+    if (strcmp(type, "checkpoint") == 0) {
+        if (!read_signed_state(record, JSON_ROOT, error, &head->checkpoint))
+            return false;
+        AUDIT_COPY(head->key_id, head->checkpoint.key_id);
+    } else if (strcmp(type, "key-rotation") == 0) {
+        return READ_HEX(record, JSON_ROOT, "newKeyId", error, head->key_id);
+    } else if (strcmp(type, "gap") == 0) {
+        head->gap = (struct audit_gap){0};
+    }
     return true;
 }

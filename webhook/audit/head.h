@@ -10,6 +10,7 @@
 #include "webhook/audit/record_draft.h"
 #include "webhook/audit/signature.h"
 
+#include <cjson/cJSON.h>
 #include <stdint.h>
 
 #define AUDIT_HEAD_NAME "head.json"
@@ -58,6 +59,12 @@ bool audit_head_print(const struct audit_head *head, struct error *error,
 /* ERROR_INVALID, naming the field, for what audit_head_print cannot have written. */
 bool audit_head_parse(const char *text, size_t length, struct error *error,
                       struct audit_head *head) _warn_unused_result_;
+
+/* Takes over what a record of the log changes in the state besides the position: a checkpoint, a key, a gap
+ * that was told of. ERROR_INVALID, naming the field, for a record that no writer made; the head is then of no
+ * more use. */
+bool audit_head_follow(const cJSON *record, struct error *error,
+                       struct audit_head *head) _warn_unused_result_;
 
 /* True for a string of exactly `digits` lower-case hexadecimal digits. */
 bool audit_is_hex(const char *text, size_t digits);

@@ -78,20 +78,14 @@ static bool find_last_line(const char *path, struct error *error, struct tail *t
 
 static bool read_fields(const cJSON *tree, struct error *error, struct log_end *end)
 {
-    const char *chain, *type, *key_id;
+    const char *chain;
     int64_t sequence;
-    if (!json_require_string(tree, JSON_ROOT, "type", error, &type) ||
-        !json_require_string(tree, JSON_ROOT, "chain", error, &chain) ||
-        !json_read_integer(tree, JSON_ROOT, "sequence", 1, INT64_MAX, 0, error, &sequence) ||
-        !json_read_string(tree, JSON_ROOT, strcmp(type, "key-rotation") == 0 ? "newKeyId" : "keyId", error,
-                          &key_id))
+    if (!json_require_string(tree, JSON_ROOT, "chain", error, &chain) ||
+        !json_read_integer(tree, JSON_ROOT, "sequence", 1, INT64_MAX, 0, error, &sequence))
         return false;
-    if (!sequence || !audit_is_hex(chain, sizeof end->chain - 1) || strlen(type) >= sizeof end->type ||
-        (key_id && !audit_is_hex(key_id, sizeof end->key_id - 1)))
+    if (!sequence || !audit_is_hex(chain, sizeof end->chain - 1))
         return error_set(error, ERROR_INVALID, "is no record");
     AUDIT_COPY(end->chain, chain);
-    AUDIT_COPY(end->type, type);
-    AUDIT_COPY(end->key_id, key_id ? key_id : "");
     end->last.sequence = (uint64_t) sequence;
     return true;
 }

@@ -10,14 +10,9 @@
 #include "webhook/audit/head.h"
 #include "webhook/audit/log_file.h"
 
-/* Longest type of a record, with its NUL. */
-#define AUDIT_TYPE_BYTES 16
-
 struct log_end {
     struct audit_position last;    /* of the last whole record; zero and AUDIT_NO_HASH without any */
     char chain[AUDIT_CHAIN_BYTES]; /* of that record; "" without any */
-    char type[AUDIT_TYPE_BYTES];
-    char key_id[DIGEST_SHA256_HEX_BYTES]; /* checkpoint, key-rotation: the key from there on; else "" */
     bool has_files;
     char file_name[AUDIT_FILE_NAME_BYTES]; /* the newest file; "" without files */
     uint64_t file_size;                    /* of its whole records */

@@ -2,6 +2,7 @@
 
 #include "kubernetes/clock.h"
 #include "webhook/audit/log_end.h"
+#include "webhook/audit/log_reader.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,14 +100,41 @@ static bool load_head(struct audit_log *log, const struct log_end *end, struct e
     return make_head(log, error);
 }
 
-/* The crash came between the last record and the head that tells of it. */
-static void catch_up(struct audit_head *head, const struct log_end *end)
+/* Takes over what a record says, unless the head knows it already. */
+static bool follow_line(const struct audit_log_line *line, struct error *error, struct audit_head *head)
 {
+    _cleanup_(cJSON_Deletep) cJSON *record = NULL;
+    uint64_t sequence = record_line_sequence(line->text, line->length);
+    if (sequence > 0 && sequence <= head->position.sequence)
+        return true;
+    if (!audit_log_line_parse(line, error, &record))
+        return false;
+    return audit_head_follow(record, error, head) ||
+           error_prefix(error, "\"%s\" line %zu", line->file, line->number);
+}
+
+/* The head is of an earlier record than the last: by one when the process was killed between the two writes,
+ * by many when the machine lost power and the log reached the disk first. */
+static bool catch_up(struct audit_log *log, const struct log_end *end, struct error *error)
+{
+    struct audit_head *head = &log->head;
+    _cleanup_(audit_log_reader_freep) struct audit_log_reader *reader = NULL;
+    if (!audit_log_reader_open(log->options.directory, error, &reader))
+        return false;
+    audit_log_reader_skip_to(reader, head->position.sequence + 1);
+    for (;;) {
+        struct audit_log_line line;
+        bool has_line;
+        if (!audit_log_reader_next(reader, error, &line, &has_line))
+            return false;
+        if (!has_line || line.is_torn)
+            break;
+        if (!follow_line(&line, error, head))
+            return false;
+    }
     head->position = end->last;
-    if (*end->key_id)
-        AUDIT_COPY(head->key_id, end->key_id);
-    if (strcmp(end->type, "gap") == 0)
-        head->gap = (struct audit_gap){0};
+    log_writer_save_head(log);
+    return true;
 }
 
 /* Brings head and log together. */
@@ -115,17 +143,17 @@ static bool reconcile(struct audit_log *log, const struct log_end *end, struct e
     struct audit_head *head = &log->head;
     if (*end->chain && strcmp(end->chain, head->chain) != 0)
         return set_tampered(error, "the last record is of another chain");
-    if (end->last.sequence > head->position.sequence) {
-        catch_up(head, end);
-    } else if (end->last.sequence < head->position.sequence) {
+    if (end->last.sequence > head->position.sequence)
+        return catch_up(log, end, error);
+    if (end->last.sequence < head->position.sequence) {
         log->recovery.is_pending = true;
         log->recovery.missing_from = end->last.sequence + 1;
         log->recovery.missing_to = head->position.sequence;
         AUDIT_COPY(head->position.hash, end->last.hash);
-    } else if (strcmp(end->last.hash, head->position.hash) != 0) {
-        return set_tampered(error, "the last record is not the one that was written");
+        return true;
     }
-    return true;
+    return strcmp(end->last.hash, head->position.hash) == 0 ||
+           set_tampered(error, "the last record is not the one that was written");
 }
 
 static bool open_file(struct audit_log *log, const struct log_end *end, struct error *error)

@@ -2,6 +2,7 @@
 
 #include "common/json.h"
 #include "webhook/audit/line_reader.h"
+#include "webhook/audit/log_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -116,6 +117,18 @@ void audit_log_reader_free(struct audit_log_reader *reader)
     line_reader_close(&reader->lines);
     audit_log_files_done(&reader->files);
     free(reader);
+}
+
+void audit_log_reader_skip_to(struct audit_log_reader *reader, uint64_t sequence)
+{
+    for (size_t i = reader->files.count; i > 0; i--) {
+        const char *path = reader->files.paths[i - 1];
+        uint64_t first;
+        if (audit_file_name_parse(strrchr(path, '/') + 1, &first) && first <= sequence) {
+            reader->next = i - 1;
+            return;
+        }
+    }
 }
 
 /* Goes on to the next file, if there is one. */

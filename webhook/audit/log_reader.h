@@ -37,6 +37,10 @@ struct audit_log_line {
 bool audit_log_reader_open(const char *directory, struct error *error,
                            struct audit_log_reader **reader) _warn_unused_result_;
 
+/* Before the first line: begins with the file that holds record `sequence`, going by the names of the files.
+ */
+void audit_log_reader_skip_to(struct audit_log_reader *reader, uint64_t sequence);
+
 /* The next line; `*has_line` is false at the end of the last file. Fails as line_reader_next does: a line of
  * more than AUDIT_RECORD_BYTES is ERROR_TOO_LARGE that names file and line, and the reader is of no more
  * use. */

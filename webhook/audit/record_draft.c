@@ -84,6 +84,23 @@ bool record_draft_finish(struct record_draft *draft, uint64_t sequence, const st
     return buffer_check(&draft->text, error);
 }
 
+uint64_t record_line_sequence(const char *line, size_t length)
+{
+    static const char key[] = ",\"sequence\":";
+    const size_t key_length = sizeof key - 1;
+    size_t lowest = length > END_BYTES ? length - END_BYTES : 0;
+    /* From behind: what stands before may hold anybody's text. */
+    for (size_t i = length; i >= lowest + key_length; i--) {
+        if (memcmp(line + i - key_length, key, key_length) != 0)
+            continue;
+        uint64_t sequence = 0;
+        for (; i < length && line[i] >= '0' && line[i] <= '9' && sequence <= INT64_MAX / 10; i++)
+            sequence = sequence * 10 + (uint64_t) (line[i] - '0');
+        return sequence;
+    }
+    return 0;
+}
+
 void record_draft_done(struct record_draft *draft)
 {
     buffer_done(&draft->text);

@@ -56,5 +56,8 @@ bool record_draft_finish(struct record_draft *draft, uint64_t sequence, const st
                          const char *previous, struct error *error,
                          char hash[static DIGEST_SHA256_HEX_BYTES]) _warn_unused_result_;
 
+/* The sequence of a line as record_draft_finish ends it, found without parsing; 0 for any other line. */
+uint64_t record_line_sequence(const char *line, size_t length);
+
 /* Accepts a zeroed struct. */
 void record_draft_done(struct record_draft *draft);
