@@ -20,9 +20,28 @@ static bool append_array(const cJSON *array, struct error *error, struct buffer 
     return true;
 }
 
+/* The place of a byte of UTF-8 in the order of UTF-16. Both orders are the same, but that characters past
+ * U+FFFF (first bytes 0xF0 to 0xF4) are surrogates there, which come before U+E000 (0xEE and 0xEF). */
+static unsigned char utf16_rank(char byte)
+{
+    unsigned char rank = (unsigned char) byte;
+    if (rank >= 0xF0)
+        return (unsigned char) (rank - 2);
+    return rank == 0xEE || rank == 0xEF ? (unsigned char) (rank + 0x10) : rank;
+}
+
+static int compare_keys(const char *left, const char *right)
+{
+    while (*left && *left == *right) {
+        left++;
+        right++;
+    }
+    return utf16_rank(*left) - utf16_rank(*right);
+}
+
 static int compare_members(const void *left, const void *right)
 {
-    return strcmp((*(const cJSON *const *) left)->string, (*(const cJSON *const *) right)->string);
+    return compare_keys((*(const cJSON *const *) left)->string, (*(const cJSON *const *) right)->string);
 }
 
 static bool append_object(const cJSON *object, struct error *error, struct buffer *buffer)

@@ -1,6 +1,5 @@
 /* JSON in one canonical form, to be compared and hashed: compact, members sorted by key, and no escapes but
- * the necessary ones, as RFC 8785 has it. Two differences, on purpose: keys are sorted by their bytes in
- * UTF-8 (RFC 8785: in UTF-16, which differs only past U+FFFF), and a number kept as text stays that text.
+ * the necessary ones, as RFC 8785 has it. One difference, on purpose: a number kept as text stays that text.
  */
 #pragma once
 

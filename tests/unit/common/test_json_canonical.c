@@ -28,6 +28,18 @@ static void sorts_members_at_every_level(void **state)
                      "{\"\":1,\"B\":0,\"a\":[{\"y\":2,\"z\":1}],\"b\":{\"c\":2,\"d\":1}}");
 }
 
+/* U+1F600 is 0xD83D 0xDE00 in UTF-16, so it comes before U+FB33 though it is the greater character; U+D7FF
+ * (0xED in UTF-8) comes before both, and a surrogate's second half counts too. */
+static void sorts_members_by_their_utf16(void **state)
+{
+    (void) state;
+    assert_canonical("{\"\\ufb33\":1,\"\\ud83d\\ude00\":2,\"\\ud7ff\":3,\"\\u20ac\":4,\"\\r\":5,\"1\":6,"
+                     "\"\\u0080\":7,\"\\u00f6\":8,\"\\ue000\":9,\"\\ud83d\\ude01\":10,\"\\udbff\\udfff\":11}",
+                     "{\"\\r\":5,\"1\":6,\"\xC2\x80\":7,\"\xC3\xB6\":8,\"\xE2\x82\xAC\":4,"
+                     "\"\xED\x9F\xBF\":3,\"\xF0\x9F\x98\x80\":2,\"\xF0\x9F\x98\x81\":10,"
+                     "\"\xF4\x8F\xBF\xBF\":11,\"\xEE\x80\x80\":9,\"\xEF\xAC\xB3\":1}");
+}
+
 static void writes_every_kind_of_value(void **state)
 {
     (void) state;
@@ -58,9 +70,8 @@ static void stops_at_the_buffers_maximum(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sorts_members_at_every_level),
-        cmocka_unit_test(writes_every_kind_of_value),
-        cmocka_unit_test(escapes_only_what_must_be),
+        cmocka_unit_test(sorts_members_at_every_level), cmocka_unit_test(sorts_members_by_their_utf16),
+        cmocka_unit_test(writes_every_kind_of_value),   cmocka_unit_test(escapes_only_what_must_be),
         cmocka_unit_test(stops_at_the_buffers_maximum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
