@@ -23,8 +23,7 @@ struct window {
 
 struct match {
     const char *webhook;
-    bool (*tell)(void *context, const struct match_finding *finding, struct error *error);
-    void *context;
+    struct match_listener listener;
     struct match_records records;
     struct window *windows;
     size_t window_count, window_reserved;
@@ -55,17 +54,15 @@ const char *match_kind_name(enum match_kind kind)
     return "unknown";
 }
 
-bool match_new(const char *webhook,
-               bool (*tell)(void *context, const struct match_finding *finding, struct error *error),
-               void *context, struct error *error, struct match **match)
+bool match_new(const char *webhook, const struct match_listener *listener, struct error *error,
+               struct match **match)
 {
     struct match *made = calloc(1, sizeof *made);
     if (!made)
         return error_set_no_memory(error);
     *made = (struct match){
         .webhook = webhook,
-        .tell = tell,
-        .context = context,
+        .listener = *listener,
         .records = MATCH_RECORDS_INIT,
         .first_us = -1,
         .last_us = -1,
@@ -83,15 +80,22 @@ void match_free(struct match *match)
     free(match);
 }
 
+static void pass_over(void *context, const struct error *why, bool is_torn)
+{
+    struct match *match = context;
+    match->counts.unreadable++;
+    match->listener.pass_over(match->listener.context, why, is_torn);
+}
+
 bool match_add_records(struct match *match, const char *directory, struct error *error)
 {
-    return match_records_add(&match->records, directory, error);
+    return match_records_add(&match->records, directory, pass_over, match, error);
 }
 
 static bool tell(struct match *match, const struct match_finding *finding, struct error *error)
 {
     match->counts.findings[finding->kind]++;
-    return match->tell(match->context, finding, error);
+    return match->listener.tell(match->listener.context, finding, error);
 }
 
 static bool tell_event(struct match *match, enum match_kind kind, const struct api_event *event,
@@ -338,12 +342,13 @@ static bool is_covered(const struct match *match, const struct match_record *rec
 static bool judge_record(struct match *match, size_t number, struct error *error)
 {
     const struct match_record *record = &match->records.items[number];
-    if (record->is_seen)
-        return true;
-    if (record->time_us >= 0 && !is_covered(match, record)) {
+    if (!record->is_seen && record->time_us >= 0 && !is_covered(match, record)) {
         match->counts.outside++;
         return true;
     }
+    match->counts.compared++;
+    if (record->is_seen)
+        return true;
     if (record->is_error || take_call(match, record)) {
         match->counts.unanswered += record->is_error;
         return true;
@@ -364,6 +369,11 @@ static bool judge_record(struct match *match, size_t number, struct error *error
         .directory = match->records.directories[record->directory].path,
     };
     return tell(match, &finding, error);
+}
+
+bool match_has_compared(const struct match_counts *counts)
+{
+    return counts->events > 0 && (counts->records == 0 || counts->compared > 0);
 }
 
 bool match_finish(struct match *match, struct error *error, struct match_counts *counts)

@@ -51,16 +51,27 @@ struct match_counts {
     size_t unanswered;     /* records of errors, or whose answer did not reach the API server */
     size_t reinvoked;      /* records of second calls for one pod, which have no anchor */
     size_t outside;        /* records and events from times that the other log does not cover */
+    size_t compared;       /* records from times that the API server's log covers */
+    size_t unreadable;     /* lines of our logs that are no records */
     size_t findings[MATCH_KINDS];
 };
 
 struct match;
 
-/* `webhook` is the name of our mutating webhook; it and what `tell` is given outlive the match. `tell`
- * returns false to end it. The caller owns `*match`. */
-bool match_new(const char *webhook,
-               bool (*tell)(void *context, const struct match_finding *finding, struct error *error),
-               void *context, struct error *error, struct match **match) _warn_unused_result_;
+/* Who hears what a match comes upon. */
+struct match_listener {
+    /* A finding; false ends the match with the error. */
+    bool (*tell)(void *context, const struct match_finding *finding, struct error *error);
+    /* A line of our logs that is no record, and why, naming file and line; `is_torn`: its writing did not
+     * end. */
+    void (*pass_over)(void *context, const struct error *why, bool is_torn);
+    void *context;
+};
+
+/* `webhook` is the name of our mutating webhook; it and the listener's context outlive the match. The caller
+ * owns `*match`. */
+bool match_new(const char *webhook, const struct match_listener *listener, struct error *error,
+               struct match **match) _warn_unused_result_;
 
 /* First all directories of records, then all files of the API server; in any order among themselves. Errors
  * name the file; a file that does not begin with an event is ERROR_INVALID. Paths outlive the match. */
@@ -69,6 +80,10 @@ bool match_add_events(struct match *match, const char *file, struct error *error
 
 /* Tells of the records that no event named, and counts. */
 bool match_finish(struct match *match, struct error *error, struct match_counts *counts) _warn_unused_result_;
+
+/* Whether the logs had anything to be held against each other: the API server's has a pod's creation, and
+ * ours, unless they are empty, a record from the time that it covers. */
+bool match_has_compared(const struct match_counts *counts);
 
 /* Accepts NULL. */
 void match_free(struct match *match);

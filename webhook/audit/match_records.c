@@ -89,9 +89,23 @@ static bool read_record(struct match_records *records, const struct audit_visit 
            key_index_add(&records->names, decision->user, error, &record->user);
 }
 
+/* The records that a scan adds to, and who is told of what is none. */
+struct addition {
+    struct match_records *records;
+    void (*pass_over)(void *context, const struct error *why, bool is_torn);
+    void *context;
+};
+
+static void pass_over(void *context, const struct error *why, bool is_torn)
+{
+    const struct addition *addition = context;
+    addition->pass_over(addition->context, why, is_torn);
+}
+
 static bool visit(void *context, struct audit_visit *visit, struct error *error)
 {
-    struct match_records *records = context;
+    const struct addition *addition = context;
+    struct match_records *records = addition->records;
     struct match_directory *directory = &records->directories[records->directory_count - 1];
     char hash[DIGEST_SHA256_HEX_BYTES], anchor[ANCHOR_BYTES];
     struct match_record record;
@@ -113,7 +127,9 @@ static bool visit(void *context, struct audit_visit *visit, struct error *error)
     return true;
 }
 
-bool match_records_add(struct match_records *records, const char *path, struct error *error)
+bool match_records_add(struct match_records *records, const char *path,
+                       void (*tell)(void *context, const struct error *why, bool is_torn), void *context,
+                       struct error *error)
 {
     struct match_directory *directories =
         realloc(records->directories, (records->directory_count + 1) * sizeof *directories);
@@ -121,7 +137,8 @@ bool match_records_add(struct match_records *records, const char *path, struct e
         return error_set_no_memory(error);
     records->directories = directories;
     directories[records->directory_count++] = (struct match_directory){.path = path, .first_time_us = -1};
-    const struct audit_visitor visitor = {.visit = visit, .context = records};
+    struct addition addition = {.records = records, .pass_over = tell, .context = context};
+    const struct audit_visitor visitor = {.visit = visit, .pass_over = pass_over, .context = &addition};
     return audit_log_scan(path, &visitor, error);
 }
 

@@ -36,8 +36,9 @@ struct match_records {
     ((struct match_records){.anchors = KEY_INDEX_INIT(MATCH_NAMES_BYTES),                                    \
                             .names = KEY_INDEX_INIT(MATCH_NAMES_BYTES)})
 
-/* Reads all decisions of a directory. */
+/* Reads all decisions of a directory; `tell` is told of lines that are no records, as audit_log_scan does. */
 bool match_records_add(struct match_records *records, const char *directory,
+                       void (*tell)(void *context, const struct error *why, bool is_torn), void *context,
                        struct error *error) _warn_unused_result_;
 
 /* Whether the event can be of the request that the record is of: a pod's creation, its namespace, its name as

@@ -33,7 +33,9 @@ static const char usage[] =
     "                             summary\n"
     "  -h, --help                 this text\n"
     "\n"
-    "Exit codes: 0 nothing found, 1 findings, 2 wrong usage or input, 3 internal failure.\n"
+    "Exit codes: 0 nothing found, 1 findings or lines that are no records, 2 wrong usage or input, or "
+    "nothing to\n"
+    "compare, 3 internal failure.\n"
     "\n"
     "Examples:\n"
     "  openshell-injector audit match DIR --api-audit-log /var/log/kubernetes/audit.log\n"
@@ -133,6 +135,13 @@ static bool tell(void *context, const struct match_finding *finding, struct erro
     return print(&text, error);
 }
 
+static void pass_over(void *context, const struct error *why, bool is_torn)
+{
+    (void) context;
+    fprintf(stderr, "openshell-injector " NAME ": %s%s\n", why->message,
+            is_torn ? " (its writing did not end)" : "");
+}
+
 static size_t count_findings(const struct match_counts *counts)
 {
     size_t count = 0;
@@ -146,9 +155,10 @@ static void append_summary_json(struct buffer *text, const struct match_counts *
     buffer_append_format(text,
                          "{\"type\":\"summary\",\"records\":%zu,\"podCreations\":%zu,\"matched\":%zu,"
                          "\"reinvoked\":%zu,\"unanswered\":%zu,\"outside\":%zu,\"unlabelled\":%zu,"
-                         "\"withoutObject\":%zu,\"findings\":{",
+                         "\"withoutObject\":%zu,\"unreadable\":%zu,\"isCompared\":%s,\"findings\":{",
                          counts->records, counts->events, counts->matched, counts->reinvoked,
-                         counts->unanswered, counts->outside, counts->unlabelled, counts->without_object);
+                         counts->unanswered, counts->outside, counts->unlabelled, counts->without_object,
+                         counts->unreadable, match_has_compared(counts) ? "true" : "false");
     for (int kind = 0; kind < MATCH_KINDS; kind++)
         buffer_append_format(text, "%s\"%s\":%zu", kind ? "," : "", match_kind_name((enum match_kind) kind),
                              counts->findings[kind]);
@@ -171,6 +181,9 @@ static void append_summary_text(struct buffer *text, const struct match_counts *
         buffer_append_format(text,
                              "  %zu pods whose labels are not known (log pods at level Request or more)\n",
                              counts->without_object);
+    if (counts->unreadable)
+        buffer_append_format(text, "  %zu lines of the records' logs that are no records\n",
+                             counts->unreadable);
     buffer_append_format(text, "%zu findings\n", count_findings(counts));
 }
 
@@ -193,7 +206,15 @@ static int summarize(const struct matching *matching, const struct match_counts 
         append_summary_json(&text, counts);
     else
         append_summary_text(&text, counts);
-    return command_finish(NAME, &text, count_findings(counts) ? COMMAND_DENIED : COMMAND_OK);
+    if (count_findings(counts) || counts->unreadable)
+        return command_finish(NAME, &text, COMMAND_DENIED);
+    if (match_has_compared(counts))
+        return command_finish(NAME, &text, COMMAND_OK);
+    fprintf(stderr,
+            "openshell-injector " NAME
+            ": nothing was compared: the API server's log has no creation of a pod from the time of the "
+            "records\n");
+    return command_finish(NAME, &text, COMMAND_USAGE);
 }
 
 static bool check_line(const struct audit_line *line, struct error *error)
@@ -215,7 +236,8 @@ static int match_line(const struct audit_line *line)
         return command_fail_usage(NAME, &error);
     struct matching matching = {.is_json = audit_line_is_json(line),
                                 .is_coloured = terminal_has_colour(stdout)};
-    if (!match_new(line->webhook ? line->webhook : DEFAULT_WEBHOOK, tell, &matching, &error, &match))
+    const struct match_listener listener = {.tell = tell, .pass_over = pass_over, .context = &matching};
+    if (!match_new(line->webhook ? line->webhook : DEFAULT_WEBHOOK, &listener, &error, &match))
         return command_fail(NAME, &error);
     bool is_matched = match_all(match, line, &error, &counts);
     match_free(match);

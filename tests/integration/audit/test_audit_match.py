@@ -222,6 +222,31 @@ class Match(AuditCase):
         findings, summary = self.match(self.copy(self.bare, lambda lines: lines[100:]), self.api_log)
         self.assertEqual((findings, summary["outside"]), ([], 100))
 
+    def test_two_logs_that_have_no_time_in_common_are_not_compared(self):
+        later = {"requestReceivedTimestamp": "2031-01-01T00:00:00Z", "stageTimestamp": "2031-01-01T00:00:00Z",
+                 "annotations": {}}
+
+        def move(events):
+            event = events[3] | later
+            del event["requestObject"]
+            return [event]
+        for change in (move, lambda events: [events[0] | {"verb": "get"}]):
+            api_log = self.events(change)
+            result = injector.run("audit", "match", str(self.bare), "--api-audit-log", str(api_log), "-o", "json")
+            self.assertEqual(result.returncode, 2)
+            self.assertIn("nothing was compared", result.stderr)
+            summary = json.loads(result.stdout)
+            self.assertEqual((summary["isCompared"], summary["outside"]), (False, self.RECORDS))
+        self.assertTrue(self.match(self.bare, self.api_log)[1]["isCompared"])
+
+    def test_a_line_that_is_no_record_is_told_of(self):
+        log = self.copy(self.bare, lambda lines: lines[:10] + ["{}\n"] + lines[10:])
+        result = injector.run("audit", "match", str(log), "--api-audit-log", str(self.api_log), "-o", "json")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(f'"{self.log_file(log).name}" line 11', result.stderr.replace(f"{log}/", ""))
+        summary = json.loads(result.stdout)
+        self.assertEqual((summary["unreadable"], sum(summary["findings"].values())), (1, 0))
+
     def test_other_lines_are_passed_over_and_broken_ones_are_errors(self):
         path = self.directory / "mixed.log"
         path.write_text('{"kind":"Event","apiVersion":"audit.k8s.io/v1","verb":"get"}\n' + self.api_log.read_text())
