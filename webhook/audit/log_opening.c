@@ -156,6 +156,21 @@ static bool reconcile(struct audit_log *log, const struct log_end *end, struct e
            set_tampered(error, "the last record is not the one that was written");
 }
 
+/* A file without a record was made by a writer that a crash ended before its first one; it is named after
+ * that one. With another name all that is written there would be out of place. */
+static bool check_new_file(const struct audit_log *log, const struct log_end *end, struct error *error)
+{
+    uint64_t first;
+    if (!*end->file_name || end->file_size > 0)
+        return true;
+    if (audit_file_name_parse(end->file_name, &first) && first > end->last.sequence &&
+        first <= log->head.position.sequence + 1)
+        return true;
+    return error_set(error, ERROR_FAILED_PRECONDITION,
+                     "\"%s\" holds no record and is not named after the next one, %llu: no writer made it",
+                     end->file_name, (unsigned long long) log->head.position.sequence + 1);
+}
+
 static bool open_file(struct audit_log *log, const struct log_end *end, struct error *error)
 {
     log->recovery.torn = BUFFER_INIT(end->torn.maximum);
@@ -175,7 +190,8 @@ bool log_opening_run(struct audit_log *log, struct error *error)
     if (!open_directory(log, error) || !take_lock(log, error) ||
         !log_end_find(log->options.directory, error, &end))
         return false;
-    bool is_open = load_head(log, &end, error) && reconcile(log, &end, error) && open_file(log, &end, error);
+    bool is_open = load_head(log, &end, error) && reconcile(log, &end, error) &&
+                   check_new_file(log, &end, error) && open_file(log, &end, error);
     log_end_done(&end);
     if (is_open)
         AUDIT_COPY(log->identity.chain, log->head.chain);

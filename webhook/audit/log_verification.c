@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Reads of a head that a writer may be writing over just then. */
 #define HEAD_ATTEMPTS 3
@@ -102,7 +103,7 @@ static void check_file_name(struct verifying *verifying, const struct audit_log_
     const char *slash = strrchr(line->file, '/');
     if (!audit_file_name_parse(slash ? slash + 1 : line->file, &first))
         chain_check_blame(verifying->check, "its file is not named as a file of the log is");
-    else if (first != expected && first != verifying->check->last.sequence)
+    else if (first < expected || first > verifying->check->last.sequence)
         chain_check_blame(verifying->check, "its file is named after record %" PRIu64, first);
 }
 
@@ -253,6 +254,28 @@ static void count_pending_gap(struct verifying *verifying)
     totals->dropped += head->gap.dropped;
 }
 
+/* A file without a record can only be the newest, named after the record that was to come next; after a loss
+ * of power that is not behind the one that follows the head. */
+static bool is_new_file(const struct verifying *verifying, const char *name, bool is_newest)
+{
+    uint64_t first, last = verifying->check->last.sequence;
+    uint64_t known = verifying->has_head ? verifying->head.position.sequence : 0;
+    return is_newest && audit_file_name_parse(name, &first) && first > last &&
+           first <= (known > last ? known : last) + 1;
+}
+
+/* `files` were listed before the records were read: one that is still empty has nothing behind it. */
+static void check_empty_files(struct verifying *verifying, const struct audit_log_files *files)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        struct stat status;
+        const char *name = strrchr(files->paths[i], '/') + 1;
+        if (stat(files->paths[i], &status) == 0 && status.st_size == 0 &&
+            !is_new_file(verifying, name, i + 1 == files->count))
+            blame_file(verifying, name, "it is empty, and its name is not that of the next file of the log");
+    }
+}
+
 /* What only shows when all was read. */
 static void check_whole(struct verifying *verifying)
 {
@@ -270,18 +293,14 @@ static void check_whole(struct verifying *verifying)
                               verifying->options->anchors[i].position.sequence);
 }
 
-static bool verify(struct verifying *verifying, struct error *error)
+static bool verify_files(struct verifying *verifying, const struct audit_log_files *files,
+                         struct error *error)
 {
     _cleanup_(audit_log_reader_freep) struct audit_log_reader *reader = NULL;
-    struct audit_log_files files;
-    if (!audit_log_files_list(verifying->options->directory, error, &files))
-        return false;
-    size_t count = files.count;
-    audit_log_files_done(&files);
     /* The head before the records: a writer that goes on is then never behind it. */
     if (!read_head(verifying, error))
         return false;
-    if (count == 0 && !verifying->has_head)
+    if (files->count == 0 && !verifying->has_head)
         return error_set(error, ERROR_NOT_FOUND, "\"%s\": no audit log is here",
                          verifying->options->directory);
     if (!read_configurations(verifying, error) ||
@@ -289,7 +308,18 @@ static bool verify(struct verifying *verifying, struct error *error)
         !check_all_lines(verifying, reader, error))
         return false;
     check_whole(verifying);
+    check_empty_files(verifying, files);
     return true;
+}
+
+static bool verify(struct verifying *verifying, struct error *error)
+{
+    struct audit_log_files files;
+    if (!audit_log_files_list(verifying->options->directory, error, &files))
+        return false;
+    bool is_read = verify_files(verifying, &files, error);
+    audit_log_files_done(&files);
+    return is_read;
 }
 
 bool log_verification_run(const struct log_verification_options *options, struct error *error,

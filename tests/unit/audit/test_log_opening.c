@@ -1,6 +1,7 @@
 #include "tests/unit/audit/log_fixture.h"
 
 #include "common/file.h"
+#include "webhook/audit/log_file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -113,12 +114,59 @@ static void catches_up_from_every_earlier_head(void **state)
     }
 }
 
+static void make_empty_file(uint64_t first, char path[TEMPORARY_PATH_BYTES * 2])
+{
+    char name[AUDIT_FILE_NAME_BYTES];
+    audit_file_name(first, name);
+    snprintf(path, TEMPORARY_PATH_BYTES * 2, "%s/%s", fixture.directory, name);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void goes_on_in_an_empty_file_of_the_next_record(void **state)
+{
+    (void) state;
+    char path[TEMPORARY_PATH_BYTES * 2];
+    log_fixture_fill(&fixture, 3);
+    make_empty_file(4, path);
+    assert_false(log_fixture_verify(&fixture).check.problem.is_found);
+    log_fixture_fill(&fixture, 2);
+    struct log_verification result = log_fixture_verify(&fixture);
+    assert_false(result.check.problem.is_found);
+    assert_int_equal(result.check.last.sequence, 5);
+}
+
+static void refuses_an_empty_file_of_any_other(void **state)
+{
+    (void) state;
+    static const uint64_t firsts[] = {2, 3, 5, 6, 100};
+    log_fixture_fill(&fixture, 3);
+    for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+        char path[TEMPORARY_PATH_BYTES * 2];
+        struct error error;
+        struct audit_log *log = NULL;
+        make_empty_file(firsts[i], path);
+        assert_false(audit_log_open(&fixture.options, &error, &log));
+        assert_int_equal(error.code, ERROR_FAILED_PRECONDITION);
+        assert_non_null(strstr(error.message, strrchr(path, '/') + 1));
+        struct log_verification result = log_fixture_verify(&fixture);
+        assert_true(result.check.problem.is_found);
+        assert_string_equal(result.check.problem.place.file, strrchr(path, '/') + 1);
+        assert_int_equal(remove(path), 0);
+    }
+    log_fixture_fill(&fixture, 1);
+    assert_false(log_fixture_verify(&fixture).check.problem.is_found);
+}
+
 #define OPENING_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         OPENING_TEST(catches_up_from_every_earlier_head),
+        OPENING_TEST(goes_on_in_an_empty_file_of_the_next_record),
+        OPENING_TEST(refuses_an_empty_file_of_any_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
