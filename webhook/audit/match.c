@@ -350,7 +350,7 @@ static bool judge_record(struct match *match, size_t number, struct error *error
     if (record->is_seen)
         return true;
     if (record->is_error || take_call(match, record)) {
-        match->counts.unanswered += record->is_error;
+        match->counts.errors += record->is_error;
         return true;
     }
     char text[32] = "";

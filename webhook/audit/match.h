@@ -48,7 +48,8 @@ struct match_counts {
     size_t matched;        /* records with their event */
     size_t unlabelled;     /* events about pods that are no sandboxes */
     size_t without_object; /* events at level Metadata that name no record: labels not known */
-    size_t unanswered;     /* records of errors, or whose answer did not reach the API server */
+    size_t errors;         /* records of errors, which are not judged */
+    size_t unanswered;     /* records whose answer did not reach the API server */
     size_t reinvoked;      /* records of second calls for one pod, which have no anchor */
     size_t outside;        /* records and events from times that the other log does not cover */
     size_t compared;       /* records from times that the API server's log covers */

@@ -152,13 +152,14 @@ static size_t count_findings(const struct match_counts *counts)
 
 static void append_summary_json(struct buffer *text, const struct match_counts *counts)
 {
-    buffer_append_format(text,
-                         "{\"type\":\"summary\",\"records\":%zu,\"podCreations\":%zu,\"matched\":%zu,"
-                         "\"reinvoked\":%zu,\"unanswered\":%zu,\"outside\":%zu,\"unlabelled\":%zu,"
-                         "\"withoutObject\":%zu,\"unreadable\":%zu,\"isCompared\":%s,\"findings\":{",
-                         counts->records, counts->events, counts->matched, counts->reinvoked,
-                         counts->unanswered, counts->outside, counts->unlabelled, counts->without_object,
-                         counts->unreadable, match_has_compared(counts) ? "true" : "false");
+    buffer_append_format(
+        text,
+        "{\"type\":\"summary\",\"records\":%zu,\"podCreations\":%zu,\"matched\":%zu,"
+        "\"reinvoked\":%zu,\"unanswered\":%zu,\"outside\":%zu,\"unlabelled\":%zu,"
+        "\"withoutObject\":%zu,\"unreadable\":%zu,\"isCompared\":%s,\"errors\":%zu,\"findings\":{",
+        counts->records, counts->events, counts->matched, counts->reinvoked, counts->unanswered,
+        counts->outside, counts->unlabelled, counts->without_object, counts->unreadable,
+        match_has_compared(counts) ? "true" : "false", counts->errors);
     for (int kind = 0; kind < MATCH_KINDS; kind++)
         buffer_append_format(text, "%s\"%s\":%zu", kind ? "," : "", match_kind_name((enum match_kind) kind),
                              counts->findings[kind]);
@@ -173,8 +174,9 @@ static void append_summary_text(struct buffer *text, const struct match_counts *
     if (counts->reinvoked)
         buffer_append_format(text, "  %zu records of second calls for the same pod\n", counts->reinvoked);
     if (counts->unanswered)
-        buffer_append_format(text, "  %zu records of errors, or whose answer did not arrive\n",
-                             counts->unanswered);
+        buffer_append_format(text, "  %zu records whose answer did not arrive\n", counts->unanswered);
+    if (counts->errors)
+        buffer_append_format(text, "  %zu records of errors, which are not judged\n", counts->errors);
     if (counts->outside)
         buffer_append_format(text, "  %zu from times that the other log does not cover\n", counts->outside);
     if (counts->without_object)

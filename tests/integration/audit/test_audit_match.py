@@ -207,6 +207,12 @@ class Match(AuditCase):
         findings, summary = self.match(self.copy(self.bare, again), self.events(reinvoke))
         self.assertEqual((findings, summary["reinvoked"]), ([], 1))
 
+    def test_errors_are_counted_and_not_judged(self):
+        def add(lines):
+            return lines[:9] + [json.dumps(json.loads(lines[8]) | {"uid": "error", "decision": "error"}) + "\n"] + lines[9:]
+        findings, summary = self.match(self.copy(self.bare, add), self.api_log)
+        self.assertEqual((findings, summary["errors"], summary["unanswered"]), ([], 1, 0))
+
     def test_an_answer_that_did_not_arrive(self):
         def lose(events):
             annotations = events[8]["annotations"]
