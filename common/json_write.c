@@ -46,55 +46,66 @@ static void append_escaped(struct buffer *buffer, unsigned char byte)
         buffer_append(buffer, (const char[]){'u', '0', '0', digits[byte >> 4], digits[byte & 15]}, 5);
 }
 
-/* The first byte that cannot stand in a string as it is: a control character, the NUL at the end among them,
- * a quote or a backslash. */
-static const char *find_special(const char *at)
+/* The eight bytes of a word, each this one. */
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Whether one of eight bytes is `byte`. */
+static bool has_byte(uint64_t word, unsigned char byte)
 {
-    static const unsigned char is_special[256] = {
-        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,         1,
-        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, ['"'] = 1, ['\\'] = 1,
-    };
-    while (!is_special[(unsigned char) *at])
+    uint64_t difference = word ^ EACH(byte);
+    return (difference - EACH(1)) & ~difference & EACH(0x80);
+}
+
+/* Whether a byte can stand in a string as it is without a look at those around it. */
+static bool is_plain(unsigned char byte)
+{
+    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
+/* How many plain bytes come first. Most texts are of nothing else: eight at a time. */
+static size_t count_plain(const char *text, size_t length)
+{
+    size_t at = 0;
+    for (; at + sizeof(uint64_t) <= length; at += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, text + at, sizeof word);
+        bool has_control_or_not_ascii = ((word - EACH(0x20)) | word) & EACH(0x80);
+        if (has_control_or_not_ascii || has_byte(word, '"') || has_byte(word, '\\'))
+            break;
+    }
+    while (at < length && is_plain((unsigned char) text[at]))
         at++;
     return at;
 }
 
-/* The first byte from `at` on that is no part of a valid character, or `end`. */
-static const char *find_invalid(const char *at, const char *end)
+/* Appends what is not plain at the beginning of the text and returns its length. Text that a limit has cut
+ * may end in half a character: what is printed must be read again all the same. */
+static size_t append_special(struct buffer *buffer, const char *text, size_t length)
 {
-    while (at < end) {
-        size_t length = (unsigned char) *at < 0x80 ? 1 : utf8_sequence_length(at, (size_t) (end - at));
-        if (length == 0)
-            return at;
-        at += length;
+    if ((unsigned char) *text < 0x80) {
+        append_escaped(buffer, (unsigned char) *text);
+        return 1;
     }
-    return end;
-}
-
-/* Text that a limit has cut may end in half a character. What is printed must be read again all the same. */
-static void append_plain(struct buffer *buffer, const char *text, const char *end)
-{
-    for (;;) {
-        const char *invalid = find_invalid(text, end);
-        buffer_append(buffer, text, (size_t) (invalid - text));
-        if (invalid == end)
-            return;
+    size_t character = utf8_sequence_length(text, length);
+    if (character)
+        buffer_append(buffer, text, character);
+    else
         buffer_append(buffer, REPLACEMENT, strlen(REPLACEMENT));
-        text = invalid + 1;
-    }
+    return character ? character : 1;
 }
 
 bool json_append_string(struct buffer *buffer, const char *text)
 {
+    const char *end = text + strlen(text);
     buffer_append_character(buffer, '"');
-    for (;;) {
-        const char *special = find_special(text);
-        append_plain(buffer, text, special);
-        if (!*special)
-            return buffer_append_character(buffer, '"');
-        append_escaped(buffer, (unsigned char) *special);
-        text = special + 1;
+    while (text < end) {
+        size_t plain = count_plain(text, (size_t) (end - text));
+        buffer_append(buffer, text, plain);
+        text += plain;
+        if (text < end)
+            text += append_special(buffer, text, (size_t) (end - text));
     }
+    return buffer_append_character(buffer, '"');
 }
 
 static bool append_number(struct buffer *buffer, const cJSON *number)

@@ -260,6 +260,27 @@ static void replaces_what_is_no_character(void **state)
     }
 }
 
+/* Whatever stands beside it, and wherever: strings are looked through several bytes at a time. */
+static void prints_what_is_special_at_every_place(void **state)
+{
+    (void) state;
+    static const char *const specials[] = {"\"", "\\",   "\x01",     "\x1f",
+                                           "\n", "\x7f", "\xc3\xa9", "\xf0\x9f\x98\x80"};
+    for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
+        for (int place = 0; place < 20; place++) {
+            struct error error;
+            char text[64];
+            _cleanup_(buffer_done) struct buffer buffer = BUFFER_INIT(256);
+            _cleanup_(cJSON_Deletep) cJSON *value = NULL;
+            snprintf(text, sizeof text, "%.*s%s%.*s", place, "abcdefgh !#[]^~|zyxwvu", specials[i],
+                     20 - place, "ABCDEFGHIJKLMNOPQRST");
+            assert_true(json_append_string(&buffer, text));
+            assert_true(parse(buffer_string(&buffer), &error, &value));
+            assert_string_equal(value->valuestring, text);
+        }
+    }
+}
+
 static void says_when_the_text_does_not_fit(void **state)
 {
     (void) state;
@@ -401,6 +422,7 @@ int main(void)
         cmocka_unit_test(prints_every_kind_of_number),
         cmocka_unit_test(escapes_only_what_must_be_escaped),
         cmocka_unit_test(replaces_what_is_no_character),
+        cmocka_unit_test(prints_what_is_special_at_every_place),
         cmocka_unit_test(says_when_the_text_does_not_fit),
         cmocka_unit_test(finds_duplicates_among_many_members),
         cmocka_unit_test(reads_members_by_type_and_names_the_field),
