@@ -3,7 +3,10 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 
-#include <string.h>
+#include <stdlib.h>
+
+/* Objects of so many members need no memory beside the stack. */
+#define FEW_MEMBERS 32
 
 static bool append_value(const cJSON *value, struct error *error, struct buffer *buffer);
 
@@ -44,15 +47,24 @@ static int compare_members(const void *left, const void *right)
     return compare_keys((*(const cJSON *const *) left)->string, (*(const cJSON *const *) right)->string);
 }
 
-static bool append_object(const cJSON *object, struct error *error, struct buffer *buffer)
+/* Few members stand almost in order, as a rule, where this is faster than qsort. */
+static void sort_members(const cJSON **members, size_t count)
 {
-    size_t count = (size_t) cJSON_GetArraySize(object), filled = 0;
-    _cleanup_(freep) const cJSON **members = malloc((count + 1) * sizeof *members);
-    if (!members)
-        return error_set_no_memory(error);
-    for (const cJSON *member = object->child; member; member = member->next)
-        members[filled++] = member;
-    qsort(members, count, sizeof *members, compare_members);
+    if (count > FEW_MEMBERS) {
+        qsort(members, count, sizeof *members, compare_members);
+        return;
+    }
+    for (size_t i = 1; i < count; i++) {
+        const cJSON *member = members[i];
+        size_t place = i;
+        for (; place > 0 && compare_keys(members[place - 1]->string, member->string) > 0; place--)
+            members[place] = members[place - 1];
+        members[place] = member;
+    }
+}
+
+static bool append_members(const cJSON **members, size_t count, struct error *error, struct buffer *buffer)
+{
     buffer_append_character(buffer, '{');
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
@@ -64,6 +76,23 @@ static bool append_object(const cJSON *object, struct error *error, struct buffe
     }
     buffer_append_character(buffer, '}');
     return true;
+}
+
+static bool append_object(const cJSON *object, struct error *error, struct buffer *buffer)
+{
+    const cJSON *few[FEW_MEMBERS];
+    size_t count = (size_t) cJSON_GetArraySize(object), filled = 0;
+    _cleanup_(freep) const cJSON **many = NULL;
+    if (count > FEW_MEMBERS) {
+        many = malloc(count * sizeof *many);
+        if (!many)
+            return error_set_no_memory(error);
+    }
+    const cJSON **members = many ? many : few;
+    for (const cJSON *member = object->child; member; member = member->next)
+        members[filled++] = member;
+    sort_members(members, count);
+    return append_members(members, count, error, buffer);
 }
 
 /* Recursion is bounded by the depth limit of whoever parsed the tree. */

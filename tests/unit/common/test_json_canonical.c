@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -40,6 +41,25 @@ static void sorts_members_by_their_utf16(void **state)
                      "\"\xF4\x8F\xBF\xBF\":11,\"\xEE\x80\x80\":9,\"\xEF\xAC\xB3\":1}");
 }
 
+/* Few members are sorted in another way than many. */
+static void sorts_objects_of_any_size(void **state)
+{
+    (void) state;
+    for (int count = 30; count <= 36; count++) {
+        char json[1024] = "{", expected[1024] = "{", member[32];
+        for (int i = 0; i < count; i++) {
+            snprintf(member, sizeof member, "%s\"%02d\":0", i ? "," : "", i * 7 % count);
+            strncat(json, member, sizeof json - strlen(json) - 1);
+            snprintf(member, sizeof member, "%s\"%02d\":0", i ? "," : "", i);
+            strncat(expected, member, sizeof expected - strlen(expected) - 1);
+        }
+        strncat(json, "}", sizeof json - strlen(json) - 1);
+        strncat(expected, "}", sizeof expected - strlen(expected) - 1);
+        if (count % 7 != 0)
+            assert_canonical(json, expected);
+    }
+}
+
 static void writes_every_kind_of_value(void **state)
 {
     (void) state;
@@ -71,8 +91,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sorts_members_at_every_level), cmocka_unit_test(sorts_members_by_their_utf16),
-        cmocka_unit_test(writes_every_kind_of_value),   cmocka_unit_test(escapes_only_what_must_be),
-        cmocka_unit_test(stops_at_the_buffers_maximum),
+        cmocka_unit_test(sorts_objects_of_any_size),    cmocka_unit_test(writes_every_kind_of_value),
+        cmocka_unit_test(escapes_only_what_must_be),    cmocka_unit_test(stops_at_the_buffers_maximum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
