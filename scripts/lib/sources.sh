@@ -30,9 +30,9 @@ shell_files() {
     done
 }
 
-# need_compile_commands: the analysers must know how each file is compiled, and the generated headers must
+# need_compile_commands: the analysers must know how each file is compiled, and the generated files must
 # exist.
 need_compile_commands() {
     [[ -e build/dev/compile_commands.json ]] || cmake --preset dev >/dev/null
-    cmake --build --preset dev --target driver_proto >/dev/null
+    cmake --build --preset dev --target driver_proto report_sources >/dev/null
 }
