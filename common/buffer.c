@@ -83,20 +83,33 @@ bool buffer_append_integer(struct buffer *buffer, int64_t integer)
     return buffer_append(buffer, digits + first, sizeof digits - first);
 }
 
+/* Prints behind the content, as far as there is room; returns the length of it all. */
+static int print_behind(struct buffer *buffer, const char *format, va_list arguments) _printf_(2, 0);
+static int print_behind(struct buffer *buffer, const char *format, va_list arguments)
+{
+    char *end = buffer->data ? buffer->data + buffer->length : NULL;
+    return vsnprintf(end, buffer->reserved - buffer->length, format, arguments);
+}
+
 bool buffer_append_format(struct buffer *buffer, const char *format, ...)
 {
-    va_list arguments, again;
+    va_list arguments;
     va_start(arguments, format);
-    va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = print_behind(buffer, format, arguments);
     va_end(arguments);
-    bool appended = length >= 0 && buffer_reserve(buffer, (size_t) length);
-    if (appended) {
-        vsnprintf(buffer->data + buffer->length, (size_t) length + 1, format, again);
-        buffer->length += (size_t) length;
+    bool is_printed = length >= 0 && fits_reserved(buffer, (size_t) length);
+    if (!is_printed) {
+        /* What was cut goes again. */
+        if (buffer->data)
+            buffer->data[buffer->length] = '\0';
+        if (length < 0 || !buffer_reserve(buffer, (size_t) length))
+            return false;
+        va_start(arguments, format);
+        print_behind(buffer, format, arguments);
+        va_end(arguments);
     }
-    va_end(again);
-    return appended;
+    buffer->length += (size_t) length;
+    return true;
 }
 
 bool buffer_check(const struct buffer *buffer, struct error *error)

@@ -62,6 +62,12 @@ bool json_append(struct buffer *buffer, const cJSON *value);
  * does. */
 bool json_append_string(struct buffer *buffer, const char *text);
 
+/* Append `,"<name>":`, and with the text as a string: a member that is not the first. `name` needs no
+ * escapes.
+ */
+bool json_append_name(struct buffer *buffer, const char *name);
+bool json_append_member(struct buffer *buffer, const char *name, const char *text);
+
 /* The member `key`, or NULL when it is absent or null, or `object` is not an object (or NULL). No error. */
 cJSON *json_member(const cJSON *object, const char *key);
 

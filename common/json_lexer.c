@@ -1,5 +1,6 @@
 #include "common/json_lexer.h"
 
+#include "common/json_plain.h"
 #include "common/utf8.h"
 
 #include <string.h>
@@ -119,21 +120,11 @@ static bool check_escape(struct json_lexer *lexer)
     return true;
 }
 
-/* Past what needs no second look: ASCII (as signed bytes not negative) that is no quote, backslash or control
- * character. */
-static void skip_plain(struct json_lexer *lexer)
-{
-    const char *at = lexer->at;
-    while (at < lexer->end && (signed char) *at >= 0x20 && *at != '"' && *at != '\\')
-        at++;
-    lexer->at = at;
-}
-
 bool json_lexer_read_string(struct json_lexer *lexer, struct json_quoted *string)
 {
     struct json_quoted found = {.text = ++lexer->at};
     for (;;) {
-        skip_plain(lexer);
+        lexer->at += json_plain_count(lexer->at, (size_t) (lexer->end - lexer->at));
         if (lexer->at == lexer->end)
             return json_lexer_invalid(lexer, "unterminated string");
         unsigned char byte = (unsigned char) *lexer->at;

@@ -1,5 +1,6 @@
 #include "common/json.h"
 
+#include "common/json_plain.h"
 #include "common/utf8.h"
 
 #include <math.h>
@@ -46,38 +47,6 @@ static void append_escaped(struct buffer *buffer, unsigned char byte)
         buffer_append(buffer, (const char[]){'u', '0', '0', digits[byte >> 4], digits[byte & 15]}, 5);
 }
 
-/* The eight bytes of a word, each this one. */
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Whether one of eight bytes is `byte`. */
-static bool has_byte(uint64_t word, unsigned char byte)
-{
-    uint64_t difference = word ^ EACH(byte);
-    return (difference - EACH(1)) & ~difference & EACH(0x80);
-}
-
-/* Whether a byte can stand in a string as it is without a look at those around it. */
-static bool is_plain(unsigned char byte)
-{
-    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
-}
-
-/* How many plain bytes come first. Most texts are of nothing else: eight at a time. */
-static size_t count_plain(const char *text, size_t length)
-{
-    size_t at = 0;
-    for (; at + sizeof(uint64_t) <= length; at += sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, text + at, sizeof word);
-        bool has_control_or_not_ascii = ((word - EACH(0x20)) | word) & EACH(0x80);
-        if (has_control_or_not_ascii || has_byte(word, '"') || has_byte(word, '\\'))
-            break;
-    }
-    while (at < length && is_plain((unsigned char) text[at]))
-        at++;
-    return at;
-}
-
 /* Appends what is not plain at the beginning of the text and returns its length. Text that a limit has cut
  * may end in half a character: what is printed must be read again all the same. */
 static size_t append_special(struct buffer *buffer, const char *text, size_t length)
@@ -99,13 +68,25 @@ bool json_append_string(struct buffer *buffer, const char *text)
     const char *end = text + strlen(text);
     buffer_append_character(buffer, '"');
     while (text < end) {
-        size_t plain = count_plain(text, (size_t) (end - text));
+        size_t plain = json_plain_count(text, (size_t) (end - text));
         buffer_append(buffer, text, plain);
         text += plain;
         if (text < end)
             text += append_special(buffer, text, (size_t) (end - text));
     }
     return buffer_append_character(buffer, '"');
+}
+
+bool json_append_name(struct buffer *buffer, const char *name)
+{
+    buffer_append(buffer, ",\"", 2);
+    buffer_append_string(buffer, name);
+    return buffer_append(buffer, "\":", 2);
+}
+
+bool json_append_member(struct buffer *buffer, const char *name, const char *text)
+{
+    return json_append_name(buffer, name) && json_append_string(buffer, text);
 }
 
 static bool append_number(struct buffer *buffer, const cJSON *number)

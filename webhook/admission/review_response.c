@@ -16,19 +16,12 @@
 /* Room for `,"audit-record":"..."` and the braces. */
 #define END_BYTES (sizeof MARK_KEY + ADMISSION_MARK_BYTES + sizeof RESPONSE_END + 8)
 
-/* Appends ,"<key>":"<text>". */
-static void append_member(struct buffer *buffer, const char *key, const char *text)
-{
-    buffer_append_format(buffer, ",\"%s\":", key);
-    json_append_string(buffer, text);
-}
-
 static void append_cause(struct buffer *buffer, const struct denial *denial)
 {
     buffer_append_string(buffer, "{\"reason\":");
     json_append_string(buffer, denial->reason);
-    append_member(buffer, "field", denial->field);
-    append_member(buffer, "message", denial->message);
+    json_append_member(buffer, "field", denial->field);
+    json_append_member(buffer, "message", denial->message);
     buffer_append_character(buffer, '}');
 }
 
@@ -85,10 +78,10 @@ static void append_audit_annotations(struct buffer *buffer, const struct review_
 {
     buffer_append_string(buffer, ",\"auditAnnotations\":{\"decision\":");
     json_append_string(buffer, injection_decision_name(answer->outcome->decision));
-    append_member(buffer, "reason", answer->outcome->reason);
-    append_member(buffer, "configuration", answer->configuration_digest);
+    json_append_member(buffer, "reason", answer->outcome->reason);
+    json_append_member(buffer, "configuration", answer->configuration_digest);
     if (*answer->outcome->patch_sha256)
-        append_member(buffer, "patch-sha256", answer->outcome->patch_sha256);
+        json_append_member(buffer, "patch-sha256", answer->outcome->patch_sha256);
 }
 
 bool review_response_begin(const struct review_response *answer, struct buffer *response, struct error *error,
@@ -100,7 +93,7 @@ bool review_response_begin(const struct review_response *answer, struct buffer *
         response,
         "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"response\":{\"uid\":");
     json_append_string(response, answer->uid);
-    buffer_append_format(response, ",\"allowed\":%s", is_denied ? "false" : "true");
+    buffer_append_string(response, is_denied ? ",\"allowed\":false" : ",\"allowed\":true");
     if (is_denied && !append_status(response, answer->denials, error))
         return false;
     if (answer->patch)
@@ -118,6 +111,6 @@ bool review_response_begin(const struct review_response *answer, struct buffer *
 void review_response_end(const char *mark, struct buffer *response)
 {
     if (*mark)
-        append_member(response, MARK_KEY, mark);
+        json_append_member(response, MARK_KEY, mark);
     buffer_append_string(response, RESPONSE_END);
 }

@@ -19,7 +19,7 @@ static void add_if_any(struct record_draft *draft, const char *key, const char *
 
 static void add_tree(struct record_draft *draft, const char *key, const cJSON *tree)
 {
-    buffer_append_format(&draft->text, ",\"%s\":", key);
+    json_append_name(&draft->text, key);
     json_append(&draft->text, tree);
 }
 

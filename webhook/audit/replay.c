@@ -93,12 +93,6 @@ static bool compare(void *context, const struct admission_event *event, struct e
     return buffer_check(&result->patch, error);
 }
 
-static void append_member(struct buffer *buffer, const char *key, const char *text)
-{
-    buffer_append_format(buffer, ",\"%s\":", key);
-    json_append_string(buffer, text);
-}
-
 /* The AdmissionReview that the record is of, as far as a decision depends on it. */
 static void append_review(struct buffer *review, const struct audit_decision *decision)
 {
@@ -106,17 +100,17 @@ static void append_review(struct buffer *review, const struct audit_decision *de
     buffer_append_string(review,
                          "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\","
                          "\"request\":{\"kind\":{\"group\":\"\",\"version\":\"v1\",\"kind\":\"Pod\"}");
-    append_member(review, "uid", decision->uid);
-    append_member(review, "operation", decision->operation);
-    append_member(review, "subResource", sub_resource ? sub_resource + 1 : "");
-    append_member(review, "namespace", decision->namespace_name);
-    append_member(review, "name", decision->pod);
+    json_append_member(review, "uid", decision->uid);
+    json_append_member(review, "operation", decision->operation);
+    json_append_member(review, "subResource", sub_resource ? sub_resource + 1 : "");
+    json_append_member(review, "namespace", decision->namespace_name);
+    json_append_member(review, "name", decision->pod);
     buffer_append_string(review, ",\"userInfo\":{\"groups\":");
     if (decision->groups)
         json_append(review, decision->groups);
     else
         buffer_append_string(review, "[]");
-    append_member(review, "username", decision->user);
+    json_append_member(review, "username", decision->user);
     buffer_append_format(review, "},\"dryRun\":%s,\"object\":", decision->is_dry_run ? "true" : "false");
     json_append(review, decision->object);
     buffer_append_string(review, "}}");

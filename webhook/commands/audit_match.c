@@ -56,10 +56,8 @@ static bool print(const struct buffer *text, struct error *error)
 
 static void append_member(struct buffer *text, const char *key, const char *value)
 {
-    if (!*value)
-        return;
-    buffer_append_format(text, ",\"%s\":", key);
-    json_append_string(text, value);
+    if (*value)
+        json_append_member(text, key, value);
 }
 
 static void append_json(struct buffer *text, const struct match_finding *finding)

@@ -93,12 +93,6 @@ static bool append_text(const struct replaying *replaying, const struct audit_vi
            patch_diff_append(before, after, replaying->is_coloured, error, buffer);
 }
 
-static void append_member(struct buffer *buffer, const char *key, const char *text)
-{
-    buffer_append_format(buffer, ",\"%s\":", key);
-    json_append_string(buffer, text);
-}
-
 static void append_json(const struct replaying *replaying, const struct audit_visit *visit,
                         struct buffer *buffer)
 {
@@ -106,17 +100,17 @@ static void append_json(const struct replaying *replaying, const struct audit_vi
     const struct replay_result *result = &replaying->result;
     buffer_append_format(buffer, "{\"type\":\"difference\",\"sequence\":%lld",
                          (long long) visit->record.sequence);
-    append_member(buffer, "uid", decision->uid);
-    append_member(buffer, "namespace", decision->namespace_name);
-    append_member(buffer, "pod", audit_decision_pod_name(decision));
+    json_append_member(buffer, "uid", decision->uid);
+    json_append_member(buffer, "namespace", decision->namespace_name);
+    json_append_member(buffer, "pod", audit_decision_pod_name(decision));
     buffer_append_string(buffer, ",\"recorded\":{\"decision\":");
     json_append_string(buffer, decision->decision);
-    append_member(buffer, "reason", decision->reason);
-    append_member(buffer, "patch", decision->patch);
+    json_append_member(buffer, "reason", decision->reason);
+    json_append_member(buffer, "patch", decision->patch);
     buffer_append_string(buffer, "},\"replayed\":{\"decision\":");
     json_append_string(buffer, result->decision);
-    append_member(buffer, "reason", result->reason);
-    append_member(buffer, "patch", buffer_string(&result->patch));
+    json_append_member(buffer, "reason", result->reason);
+    json_append_member(buffer, "patch", buffer_string(&result->patch));
     buffer_append_string(buffer, "}}\n");
 }
 

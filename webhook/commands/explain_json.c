@@ -8,13 +8,6 @@
 #define WORDS_BYTES (4 * OPERATION_WORDS_BYTES)
 #define NAME_BYTES (3 * INPUT_FILE_BYTES)
 
-/* Appends `,"key":"text"`. */
-static void append_member(struct buffer *buffer, const char *key, const char *text)
-{
-    buffer_append_format(buffer, ",\"%s\":", key);
-    json_append_string(buffer, text);
-}
-
 static void append_denials(const struct denial_list *denials, struct buffer *buffer)
 {
     buffer_append_string(buffer, ",\"denials\":[");
@@ -22,8 +15,8 @@ static void append_denials(const struct denial_list *denials, struct buffer *buf
         const struct denial *denial = &denials->items[i];
         buffer_append_string(buffer, i ? ",{\"reason\":" : "{\"reason\":");
         json_append_string(buffer, denial->reason);
-        append_member(buffer, "field", denial->field);
-        append_member(buffer, "message", denial->message);
+        json_append_member(buffer, "field", denial->field);
+        json_append_member(buffer, "message", denial->message);
         buffer_append_character(buffer, '}');
     }
     buffer_append_format(buffer, "],\"moreDenials\":%zu", denials->dropped);
@@ -38,10 +31,10 @@ static bool append_operation(const struct explanation *explanation,
     buffer_append_string(buffer, "{\"op\":");
     json_append_string(buffer, operation->verb);
     if (operation->from)
-        append_member(buffer, "from", operation->from);
-    append_member(buffer, "path", operation->path);
-    append_member(buffer, "what", buffer_string(&words));
-    append_member(buffer, "reason", operation->reason);
+        json_append_member(buffer, "from", operation->from);
+    json_append_member(buffer, "path", operation->path);
+    json_append_member(buffer, "what", buffer_string(&words));
+    json_append_member(buffer, "reason", operation->reason);
     buffer_append_character(buffer, '}');
     buffer_done(&words);
     return is_described;
@@ -69,8 +62,8 @@ static bool append_object(const struct input_object *object, struct error *error
     json_append_string(buffer, object->file);
     buffer_append_format(buffer, ",\"document\":%zu", object->document);
     if (*object->item)
-        append_member(buffer, "item", object->item);
-    append_member(buffer, "object", buffer_string(&name));
+        json_append_member(buffer, "item", object->item);
+    json_append_member(buffer, "object", buffer_string(&name));
     buffer_done(&name);
     return is_named;
 }
@@ -80,15 +73,15 @@ bool explain_append_json(const struct explanation *explanation, struct error *er
     const struct injection_result *result = explanation->result;
     if (!append_object(explanation->object, error, buffer))
         return false;
-    append_member(buffer, "decision", injection_decision_name(result->decision));
+    json_append_member(buffer, "decision", injection_decision_name(result->decision));
     if (result->skip_reason) {
-        append_member(buffer, "because", result->skip_reason);
+        json_append_member(buffer, "because", result->skip_reason);
     } else {
-        append_member(buffer, "topology", topology_find(explanation->configuration->topology)->name);
-        append_member(buffer, "configuration", explanation->configuration->digest);
+        json_append_member(buffer, "topology", topology_find(explanation->configuration->topology)->name);
+        json_append_member(buffer, "configuration", explanation->configuration->digest);
     }
     if (result->warning)
-        append_member(buffer, "warning", result->warning);
+        json_append_member(buffer, "warning", result->warning);
     append_denials(&result->denials, buffer);
     if (!append_operations(explanation, error, buffer))
         return false;

@@ -114,7 +114,7 @@ void verify_report_append_details(const struct verify_results *results, bool is_
 /* Appends `,"key":"text"`, or null for no text. */
 static void append_member(struct buffer *buffer, const char *key, const char *text)
 {
-    buffer_append_format(buffer, ",\"%s\":", key);
+    json_append_name(buffer, key);
     if (text)
         json_append_string(buffer, text);
     else
