@@ -1,6 +1,5 @@
 #include "common/json_arena.h"
 
-#include <cjson/cJSON.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -98,4 +97,10 @@ void json_arena_leave(struct json_arena *arena)
         arena->blocks = block->next;
         free(block);
     }
+}
+
+void json_arena_delete(cJSON *tree)
+{
+    if (!current || !is_piece_of(current, tree))
+        cJSON_Delete(tree);
 }

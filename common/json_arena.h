@@ -15,6 +15,7 @@
  */
 #pragma once
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -37,3 +38,7 @@ void json_arena_install(void);
 /* From now on, on this thread, cJSON allocates from `arena`, until json_arena_leave. May be nested. */
 void json_arena_enter(struct json_arena *arena);
 void json_arena_leave(struct json_arena *arena);
+
+/* cJSON_Delete for a tree that was made since the thread's json_arena_enter: that takes it away anyway, so
+ * nothing is done. Without an arena it is deleted. */
+void json_arena_delete(cJSON *tree);

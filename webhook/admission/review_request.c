@@ -2,6 +2,7 @@
 
 #include "common/cleanup.h"
 #include "common/json.h"
+#include "common/json_arena.h"
 #include "webhook/admission/admission.h"
 
 #include <string.h>
@@ -109,6 +110,6 @@ bool review_request_parse(const char *body, size_t length, struct error *error,
 
 void review_request_done(struct review_request *request)
 {
-    cJSON_Delete(request->review);
+    json_arena_delete(request->review);
     *request = (struct review_request){0};
 }

@@ -61,6 +61,21 @@ static void holds_trees_of_any_size(void **state)
     json_arena_leave(&arena);
 }
 
+static void deletes_what_does_not_lie_in_the_arena(void **state)
+{
+    (void) state;
+    cJSON *outside = parse("[1]");
+    struct json_arena arena;
+    json_arena_enter(&arena);
+    cJSON *inside = parse("[2]");
+    json_arena_delete(inside);
+    assert_prints(inside, "[2]");
+    json_arena_delete(outside);
+    json_arena_leave(&arena);
+    json_arena_delete(parse("[3]"));
+    json_arena_delete(NULL);
+}
+
 static void aligns_every_piece(void **state)
 {
     (void) state;
@@ -132,6 +147,7 @@ int main(void)
     json_arena_install();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(holds_trees_of_any_size),
+        cmocka_unit_test(deletes_what_does_not_lie_in_the_arena),
         cmocka_unit_test(aligns_every_piece),
         cmocka_unit_test(fills_the_first_piece_to_its_end),
         cmocka_unit_test(changes_and_deletes_trees_made_before),
