@@ -1,4 +1,4 @@
-/* SHA-256, as the hex text that configuration, patch and audit digests are compared by.
+/* SHA-256, and the hex text that configuration, patch and audit digests are compared by.
  *
  * Not for: signatures and certificates (certs/), which use OpenSSL themselves.
  */
@@ -6,7 +6,10 @@
 
 #include "common/error.h"
 
+#include <openssl/evp.h>
 #include <stddef.h>
+
+#define DIGEST_SHA256_BYTES 32
 
 /* 64 lower-case hex digits and the terminating NUL. */
 #define DIGEST_SHA256_HEX_BYTES 65
@@ -15,3 +18,11 @@
  * ERROR_NO_MEMORY only. */
 bool digest_sha256_hex(const void *data, size_t length, struct error *error,
                        char hex[static DIGEST_SHA256_HEX_BYTES]) _warn_unused_result_;
+
+/* The algorithm, for who hashes piece by piece. Looked up once, which costs more than hashing a short text.
+ */
+const EVP_MD *digest_sha256(void);
+
+/* A digest as hex. */
+void digest_print_hex(const unsigned char digest[static DIGEST_SHA256_BYTES],
+                      char hex[static DIGEST_SHA256_HEX_BYTES]);

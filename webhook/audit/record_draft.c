@@ -9,7 +9,8 @@
 /* `,"sequence":<20 digits>,"time":"<27>","previous":"<64>"}` and the newline. */
 #define END_BYTES 192
 
-#define SHA256_BYTES 32
+/* Enough for an ordinary decision without growing. */
+#define FIRST_TEXT_BYTES (16u * 1024)
 
 void audit_copy(char *target, size_t size, const char *text)
 {
@@ -21,6 +22,7 @@ void audit_copy(char *target, size_t size, const char *text)
 void record_draft_begin(struct record_draft *draft, const struct audit_identity *identity, const char *type)
 {
     *draft = (struct record_draft){.text = BUFFER_INIT(AUDIT_RECORD_BYTES + 1)};
+    buffer_reserve(&draft->text, FIRST_TEXT_BYTES);
     buffer_append_format(&draft->text, "{\"version\":1,\"type\":\"%s\",\"chain\":\"%s\"", type,
                          identity->chain);
     record_draft_add_string(draft, "replica", identity->replica);
@@ -29,13 +31,12 @@ void record_draft_begin(struct record_draft *draft, const struct audit_identity 
 
 void record_draft_add_string(struct record_draft *draft, const char *key, const char *value)
 {
-    buffer_append_format(&draft->text, ",\"%s\":", key);
-    json_append_string(&draft->text, value);
+    json_append_member(&draft->text, key, value);
 }
 
 void record_draft_add_integer(struct record_draft *draft, const char *key, uint64_t value)
 {
-    buffer_append_format(&draft->text, ",\"%s\":", key);
+    json_append_name(&draft->text, key);
     buffer_append_integer(&draft->text, (int64_t) value);
 }
 
@@ -45,27 +46,16 @@ bool record_draft_seal(struct record_draft *draft, struct error *error)
     if (!buffer_check(&draft->text, error))
         return error_prefix(error, "audit record");
     draft->hash = EVP_MD_CTX_new();
-    if (!draft->hash || EVP_DigestInit_ex(draft->hash, EVP_sha256(), NULL) != 1 ||
+    if (!draft->hash || EVP_DigestInit_ex(draft->hash, digest_sha256(), NULL) != 1 ||
         EVP_DigestUpdate(draft->hash, draft->text.data, draft->text.length) != 1)
         return error_set_no_memory(error);
     return true;
 }
 
-static void print_hex(const unsigned char digest[static SHA256_BYTES],
-                      char hex[static DIGEST_SHA256_HEX_BYTES])
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < SHA256_BYTES; i++) {
-        hex[2 * i] = digits[digest[i] >> 4];
-        hex[2 * i + 1] = digits[digest[i] & 0xF];
-    }
-    hex[DIGEST_SHA256_HEX_BYTES - 1] = '\0';
-}
-
 bool record_draft_finish(struct record_draft *draft, uint64_t sequence, const struct timespec *time,
                          const char *previous, struct error *error, char hash[static DIGEST_SHA256_HEX_BYTES])
 {
-    unsigned char digest[SHA256_BYTES];
+    unsigned char digest[DIGEST_SHA256_BYTES];
     char moment[MICROTIME_BYTES];
     size_t sealed = draft->text.length;
     clock_format_microtime(time, moment);
@@ -79,7 +69,7 @@ bool record_draft_finish(struct record_draft *draft, uint64_t sequence, const st
     if (EVP_DigestUpdate(draft->hash, draft->text.data + sealed, draft->text.length - sealed) != 1 ||
         EVP_DigestFinal_ex(draft->hash, digest, NULL) != 1)
         return error_set(error, ERROR_INTERNAL, "audit record: cannot be hashed");
-    print_hex(digest, hash);
+    digest_print_hex(digest, hash);
     buffer_append_character(&draft->text, '\n');
     return buffer_check(&draft->text, error);
 }
