@@ -36,6 +36,7 @@ struct http_worker {
     bool has_quiesced;
     sem_t quiesced; /* posted once */
     bool must_end;
+    bool has_deferred; /* in this round */
     unsigned suspended;
     unsigned cut_off; /* read after the thread has ended */
 };
@@ -287,7 +288,10 @@ static int wait_limit(struct http_worker *worker)
 static void wait_for_work(struct http_worker *worker)
 {
     struct epoll_event events[WAKE_EVENTS];
-    int count = epoll_wait(worker->epoll, events, WAKE_EVENTS, wait_limit(worker));
+    int limit_ms = wait_limit(worker);
+    if (limit_ms == 0)
+        return;
+    int count = epoll_wait(worker->epoll, events, WAKE_EVENTS, limit_ms);
     for (int i = 0; i < count; i++) {
         eventfd_t ignored;
         if (events[i].data.fd == worker->wake)
@@ -295,12 +299,21 @@ static void wait_for_work(struct http_worker *worker)
     }
 }
 
+static void serve_round(struct http_worker *worker)
+{
+    const struct http_service *service = worker->options.service;
+    worker->has_deferred = false;
+    MHD_run(worker->daemon);
+    if (worker->has_deferred && service->deferred)
+        service->deferred(worker->options.context);
+}
+
 static void *run(void *argument)
 {
     struct http_worker *worker = argument;
     while (!worker->must_end) {
         wait_for_work(worker);
-        MHD_run(worker->daemon);
+        serve_round(worker);
         scan_connections(worker);
         if (atomic_load_explicit(&worker->is_draining, memory_order_acquire))
             drain_connections(worker);
@@ -424,6 +437,12 @@ unsigned http_worker_free(struct http_worker *worker)
     unsigned cut_off = worker->cut_off;
     worker_destroy(worker);
     return cut_off;
+}
+
+/* libmicrohttpd asks again, and does not wait for anything before, while a complete request has no answer. */
+void http_connection_defer(struct http_connection *connection)
+{
+    connection->worker->has_deferred = true;
 }
 
 void http_connection_suspend(struct http_connection *connection)

@@ -62,8 +62,10 @@ struct http_service {
     bool (*begin)(void *context, struct http_connection *connection, const char *method, const char *path);
     /* Some of the body. False closes at once: nothing can be answered in the middle of a body. */
     bool (*body)(void *context, struct http_connection *connection, const char *data, size_t length);
-    /* The request is complete: answers, or suspends. False closes at once. */
+    /* The request is complete: answers, suspends or defers. False closes at once. */
     bool (*finish)(void *context, struct http_connection *connection);
+    /* All that had arrived was looked at, and some of it was deferred. May be NULL. */
+    void (*deferred)(void *context);
     /* After `begin`: the answer was sent (`is_sent`), or the request ended without. May be NULL. */
     void (*completed)(void *context, struct http_connection *connection, bool is_sent);
     /* What libmicrohttpd has to say: failed handshakes, no descriptors left. May be NULL. */
@@ -97,6 +99,10 @@ unsigned http_worker_free(struct http_worker *worker);
 
 /* The TLS handshake is done: from now on the connection is idle. Plain connections are from the start. */
 void http_connection_set_established(struct http_connection *connection);
+
+/* From `finish`, which then returns true: `finish` is called again as soon as all that has arrived was looked
+ * at, and `deferred` was called. So requests that arrive together can be answered together. */
+void http_connection_defer(struct http_connection *connection);
 
 /* From `finish`, which then returns true: nothing happens on the connection until http_connection_resume,
  * which any thread may call, once; then `finish` is called again. */

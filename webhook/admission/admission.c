@@ -16,6 +16,7 @@
 
 /* A patch is a few KB; its values repeat the pod's environment and command at most. */
 #define PATCH_BYTES (8u * 1024 * 1024)
+#define FIRST_PATCH_BYTES (8u * 1024)
 
 /* The object as it came, kept for a record. */
 #define EVIDENCE_BYTES ADMISSION_BODY_BYTES
@@ -238,6 +239,7 @@ static bool respond(struct review *review, struct error *error, struct buffer *r
     struct buffer patch = BUFFER_INIT(PATCH_BYTES);
     bool is_written = true;
     if (result->decision == INJECTION_INJECTED) {
+        buffer_reserve(&patch, FIRST_PATCH_BYTES);
         is_written = injection_append_patch(result, &patch, error) &&
                      digest_sha256_hex(patch.data, patch.length, error, outcome->patch_sha256);
         answer.patch = buffer_string(&patch);

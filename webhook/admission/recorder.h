@@ -42,5 +42,7 @@ struct admission_recorder {
      * there is no record and there need not be one. Must not keep the thread longer than a write takes. */
     bool (*record)(void *context, const struct admission_event *event, struct error *error,
                    char mark[static ADMISSION_MARK_BYTES]);
+    /* Once before answers leave that were recorded since the last time; any thread. May be NULL. */
+    void (*settle)(void *context);
     void *context;
 };

@@ -96,12 +96,20 @@ bool audit_log_start(struct audit_log *log, struct error *error)
     return log_keeper_start(log, error);
 }
 
+/* With the mutex held. */
+static void save_head_if_due(struct audit_log *log)
+{
+    if (log->is_head_due)
+        log_writer_save_head(log);
+}
+
 /* What is left to write at the end. */
 static bool conclude(struct audit_log *log, struct error *error)
 {
     pthread_mutex_lock(&log->mutex);
     bool is_complete =
         log_records_settle(log, error) && (!log->unsigned_records || log_records_checkpoint(log, error));
+    save_head_if_due(log);
     uint64_t sequence = log->head.position.sequence;
     bool must_sync = log->unsynced_ns != 0 && log->options.sync != AUDIT_SYNC_NEVER;
     pthread_mutex_unlock(&log->mutex);
@@ -157,7 +165,6 @@ bool audit_log_append(struct audit_log *log, struct record_draft *draft, struct 
     pthread_mutex_lock(&log->mutex);
     bool is_written = log_records_settle(log, &why) && log_writer_append(log, draft, &why);
     if (is_written) {
-        log_writer_save_head(log);
         *position = log->head.position;
         sign_if_many(log);
     } else {
@@ -168,6 +175,13 @@ bool audit_log_append(struct audit_log *log, struct record_draft *draft, struct 
     pthread_mutex_unlock(&log->mutex);
     return is_written &&
            (log->options.sync != AUDIT_SYNC_ALWAYS || log_writer_sync(log, position->sequence, error));
+}
+
+void audit_log_settle(struct audit_log *log)
+{
+    pthread_mutex_lock(&log->mutex);
+    save_head_if_due(log);
+    pthread_mutex_unlock(&log->mutex);
 }
 
 bool audit_log_reload_key(struct audit_log *log, struct error *error)

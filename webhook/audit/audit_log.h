@@ -65,9 +65,13 @@ bool audit_log_close(struct audit_log *log, struct error *error) _warn_unused_re
 const struct audit_identity *audit_log_identity(const struct audit_log *log);
 
 /* Appends a sealed draft. True when it is written (with AUDIT_SYNC_ALWAYS: on the disk). Otherwise the log
- * stands as before, and counts it as refused or dropped. */
+ * stands as before, and counts it as refused or dropped. audit_log_settle follows. */
 bool audit_log_append(struct audit_log *log, struct record_draft *draft, struct error *error,
                       struct audit_position *position) _warn_unused_result_;
+
+/* Brings head.json up to what was appended: before the answers leave, once for all that were decided
+ * together. audit_log_close does it too. */
+void audit_log_settle(struct audit_log *log);
 
 /* Counts a decision of which no draft could be made, as audit_log_append does. */
 void audit_log_drop(struct audit_log *log, const struct error *why);

@@ -26,6 +26,7 @@ struct audit_log {
     int lock;
     int head_file;
     struct audit_head head;
+    bool is_head_due; /* head.json does not have the newest record yet */
     struct log_file file;
     struct audit_key *key; /* NULL: unsigned */
     struct pending_recovery recovery;
@@ -49,7 +50,7 @@ bool log_opening_run(struct audit_log *log, struct error *error) _warn_unused_re
  * newest one is full or old. On failure nothing has changed. */
 bool log_writer_append(struct audit_log *log, struct record_draft *draft,
                        struct error *error) _warn_unused_result_;
-/* Writes the head over itself. A failure is counted: the next record tries again. */
+/* Writes the head over itself. A failure is counted: the next one tries again. */
 void log_writer_save_head(struct audit_log *log);
 /* With no mutex held: everything up to `sequence` is on the disk. */
 bool log_writer_sync(struct audit_log *log, uint64_t sequence, struct error *error) _warn_unused_result_;

@@ -42,6 +42,7 @@ void log_writer_save_head(struct audit_log *log)
     }
     if (written != (ssize_t) sizeof text)
         log->statistics.head_failures++;
+    log->is_head_due = false;
 }
 
 bool log_writer_append(struct audit_log *log, struct record_draft *draft, struct error *error)
@@ -59,6 +60,7 @@ bool log_writer_append(struct audit_log *log, struct record_draft *draft, struct
         !log_file_append(&log->file, draft->text.data, draft->text.length, error))
         return false;
     log->head.position = place;
+    log->is_head_due = true;
     log->statistics.records++;
     log->statistics.bytes += draft->text.length;
     log->unsigned_records++;

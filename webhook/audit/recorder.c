@@ -15,11 +15,15 @@ static bool keep_redacted(const cJSON *object, struct error *error, struct buffe
     return redaction_apply(copy, error) && json_append_canonical(copy, error, text);
 }
 
+/* Enough for an ordinary pod without growing. */
+#define FIRST_OBJECT_BYTES (8u * 1024)
+
 static bool examine(void *context, const cJSON *object, struct error *error,
                     struct admission_evidence *evidence)
 {
     const struct audit_recorder *recorder = context;
     struct buffer *text = &evidence->object;
+    buffer_reserve(text, FIRST_OBJECT_BYTES);
     if (!json_append_canonical(object, error, text) ||
         !digest_sha256_hex(text->data, text->length, error, evidence->object_sha256))
         return false;
@@ -59,13 +63,19 @@ static bool record(void *context, const struct admission_event *event, struct er
     return error_prefix(error, "the decision cannot be recorded");
 }
 
+static void settle(void *context)
+{
+    const struct audit_recorder *recorder = context;
+    audit_log_settle(recorder->log);
+}
+
 void audit_recorder_init(struct audit_recorder *recorder, struct audit_log *log,
                          const struct audit_log_options *options, enum audit_objects objects)
 {
     *recorder = (struct audit_recorder){.log = log, .objects = objects, .is_required = options->is_required};
     configuration_archive_init(&recorder->archive, options->directory);
-    recorder->admission =
-        (struct admission_recorder){.examine = examine, .record = record, .context = recorder};
+    recorder->admission = (struct admission_recorder){
+        .examine = examine, .record = record, .settle = settle, .context = recorder};
 }
 
 void audit_recorder_done(struct audit_recorder *recorder)

@@ -44,8 +44,9 @@ struct exchange {
     size_t charged;
     struct buffer answer;
     uint64_t started_ns;
-    bool is_in_flight; /* counted as such */
-    bool is_reviewed;
+    bool is_in_flight;                         /* counted as such */
+    bool is_reviewed;                          /* decided, or refused for good */
+    bool is_concluded;                         /* counted and logged */
     const struct configuration *configuration; /* held while reviewed */
     struct admission_outcome outcome;
 };

@@ -114,6 +114,7 @@ void review_conclude(struct exchange *exchange)
 {
     struct injector_metrics *metrics = exchange->server->options.metrics;
     release_configuration(exchange);
+    exchange->is_concluded = true;
     uint64_t duration_ns = exchange_duration_ns(exchange);
     enum request_result result = !exchange->refusal.status        ? REQUEST_DECIDED
                                  : exchange->refusal.status < 500 ? REQUEST_INVALID

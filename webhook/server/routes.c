@@ -165,7 +165,6 @@ static bool on_begin(void *context, struct http_connection *connection, const ch
         return true;
     }
     review_conclude(exchange);
-    exchange->is_reviewed = true;
     return send_refusal(exchange);
 }
 
@@ -176,10 +175,18 @@ static bool on_body(void *context, struct http_connection *connection, const cha
     return true;
 }
 
+static void settle(struct server_context *server)
+{
+    const struct admission_recorder *recorder = server->options.recorder;
+    if (recorder && recorder->settle)
+        recorder->settle(recorder->context);
+}
+
 void routes_serve_waiting(void *entry)
 {
     struct exchange *exchange = entry;
     review_last_attempt(exchange, exchange->server->options.namespaces);
+    settle(exchange->server);
     http_connection_resume(exchange->tls.connection);
 }
 
@@ -191,22 +198,26 @@ static void wait_outside(struct exchange *exchange)
         return;
     /* Too many wait already: what is known now has to do. */
     review_last_attempt(exchange, exchange->server->options.known_namespaces);
+    settle(exchange->server);
     http_connection_resume(exchange->tls.connection);
 }
 
+/* The answer leaves in the round after the decision, so that the requests that arrived together are decided
+ * together and answered together: the client, which sleeps while nothing comes, is woken once for all. */
 static bool on_finish(void *context, struct http_connection *connection)
 {
     (void) context;
     struct exchange *exchange = connection->state;
     bool must_review = exchange_is_review(exchange) && !exchange->refusal.status && !exchange->is_reviewed;
-    if (must_review && !review_attempt(exchange)) {
-        wait_outside(exchange);
+    if (must_review) {
+        if (review_attempt(exchange))
+            http_connection_defer(connection);
+        else
+            wait_outside(exchange);
         return true;
     }
-    if (exchange->refusal.status || exchange_is_review(exchange)) {
+    if (exchange->refusal.status || exchange_is_review(exchange))
         review_conclude(exchange);
-        exchange->is_reviewed = true;
-    }
     if (exchange->refusal.status)
         return send_refusal(exchange);
     if (!exchange_is_review(exchange))
@@ -214,11 +225,16 @@ static bool on_finish(void *context, struct http_connection *connection)
     return send_review(exchange);
 }
 
+static void on_deferred(void *context)
+{
+    settle(context);
+}
+
 static void on_completed(void *context, struct http_connection *connection, bool is_sent)
 {
     (void) context;
     struct exchange *exchange = connection->state;
-    if (!is_sent && exchange_is_review(exchange) && !exchange->is_reviewed)
+    if (!is_sent && exchange_is_review(exchange) && !exchange->is_concluded)
         review_abandon(exchange);
     exchange_end(exchange);
 }
@@ -238,6 +254,7 @@ const struct http_service server_service = {
     .begin = on_begin,
     .body = on_body,
     .finish = on_finish,
+    .deferred = on_deferred,
     .completed = on_completed,
     .message = on_message,
 };

@@ -135,6 +135,35 @@ static void tells_of_records_that_were_lost(void **state)
     assert_int_equal(told.check.last.sequence, 7);
 }
 
+static uint64_t sequence_of_head(void)
+{
+    char path[TEMPORARY_PATH_BYTES * 2];
+    struct error error;
+    struct audit_head head;
+    char *text = NULL;
+    size_t length;
+    path_of(AUDIT_HEAD_NAME, path);
+    assert_true(file_read(path, AUDIT_HEAD_BYTES, &error, &text, &length));
+    assert_true(audit_head_parse(text, length, &error, &head));
+    free(text);
+    return head.position.sequence;
+}
+
+static void brings_the_head_up_to_the_log_once_for_several_records(void **state)
+{
+    (void) state;
+    struct error error;
+    struct audit_log *log = log_fixture_open(&fixture);
+    assert_true(log_fixture_append(log, 1, &error));
+    assert_true(log_fixture_append(log, 2, &error));
+    assert_int_equal(sequence_of_head(), 0);
+    audit_log_settle(log);
+    assert_int_equal(sequence_of_head(), 2);
+    assert_true(log_fixture_append(log, 3, &error));
+    assert_true(audit_log_close(log, &error));
+    assert_int_equal(sequence_of_head(), 3);
+}
+
 static void does_not_write_over_evidence(void **state)
 {
     (void) state;
@@ -307,6 +336,7 @@ int main(void)
         LOG_TEST(closes_a_torn_record_with_one_that_tells_of_it),
         LOG_TEST(closes_a_long_torn_record),
         LOG_TEST(tells_of_records_that_were_lost),
+        LOG_TEST(brings_the_head_up_to_the_log_once_for_several_records),
         LOG_TEST(does_not_write_over_evidence),
         LOG_TEST(waits_for_another_writer_in_vain),
         LOG_TEST(marks_a_gap_when_there_is_no_room),

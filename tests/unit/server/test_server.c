@@ -177,7 +177,7 @@ static void stops_with_requests_that_wait(void **state)
 
 /* A recorder that keeps what it saw. */
 static struct {
-    int examined, recorded, failures;
+    int examined, recorded, settled, failures;
     bool refuses;
     char digest[65];
     char uid[128];
@@ -207,7 +207,14 @@ static bool record(void *context, const struct admission_event *event, struct er
     return !seen.refuses || error_set(error, ERROR_IO, "the disk is full");
 }
 
-static const struct admission_recorder recorder = {.examine = examine, .record = record};
+/* Counts what was recorded before, so that a test sees that it came later. */
+static void settle(void *context)
+{
+    (void) context;
+    seen.settled = seen.recorded;
+}
+
+static const struct admission_recorder recorder = {.examine = examine, .record = record, .settle = settle};
 
 static int set_up_recorder(void **state)
 {
@@ -225,6 +232,7 @@ static void shows_each_decision_to_the_recorder_first(void **state)
                      200);
     assert_int_equal(seen.examined, 1);
     assert_int_equal(seen.recorded, 1);
+    assert_int_equal(seen.settled, 1);
     assert_int_equal(seen.failures, 0);
     assert_string_equal(seen.uid, "uid-1");
     assert_int_equal(strlen(seen.digest), 64);
@@ -255,6 +263,7 @@ static void shows_an_error_to_the_recorder_once(void **state)
     assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", REVIEW_IN("gone"), answer, sizeof answer),
                      503);
     assert_int_equal(seen.recorded, 1);
+    assert_int_equal(seen.settled, 1);
     assert_int_equal(seen.failures, 1);
 }
 
