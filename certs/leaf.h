@@ -17,9 +17,19 @@ struct leaf {
 /* Releases everything; accepts a zeroed struct. */
 void leaf_done(struct leaf *leaf);
 
-/* Makes a key and has `signer` sign it for `names`. Cross certificates that have ended are left out. `random`
- * spreads the renewal. ERROR_FAILED_PRECONDITION when the signer is not valid at `now`. The caller owns
- * `*leaf`. */
-bool leaf_issue(const struct authority *signer, const certificate_list *cross,
-                const struct certificate_names *names, const struct rotation_policy *policy, time_t now,
-                uint32_t random, struct error *error, struct leaf *leaf) _warn_unused_result_;
+/* What is to be made. */
+struct leaf_plan {
+    const struct authority *signer;
+    const certificate_list *cross; /* of the signer; NULL: none */
+    /* Cross certificates that end within this time are left out, and those behind them; when one that is
+     * served ends, the next leaf is due so long before. */
+    time_t cross_life_s;
+    const struct certificate_names *names;
+    const struct rotation_policy *policy;
+    uint32_t random; /* spreads the renewal */
+};
+
+/* Makes a key and has the signer sign it. ERROR_FAILED_PRECONDITION when the signer is not valid at `now`.
+ * The caller owns `*leaf`. */
+bool leaf_issue(const struct leaf_plan *plan, time_t now, struct error *error,
+                struct leaf *leaf) _warn_unused_result_;

@@ -3,6 +3,8 @@
 #include "kubernetes/clock.h"
 
 #define RENEWAL_RETRY_MS 1000u
+/* So long before it ends a cross certificate is served no more: time enough to make another chain. */
+#define CROSS_MARGIN_S 60
 
 /* A signer that is about to end is left even if the bundles are not known to hold its successor. */
 static bool is_ending(const struct certificate_manager *manager, time_t now)
@@ -49,8 +51,16 @@ static bool renew(struct certificate_manager *manager, time_t now, struct error 
 {
     struct leaf leaf = {0};
     const struct certificate_manager_options *options = &manager->options;
-    if (!leaf_issue(&manager->signer, manager->signer_cross, options->names, &options->policy, now,
-                    backoff_random(), error, &leaf))
+    time_t part_s = options->policy.leaf_life_s / 4;
+    const struct leaf_plan plan = {
+        .signer = &manager->signer,
+        .cross = manager->signer_cross,
+        .cross_life_s = part_s < CROSS_MARGIN_S ? part_s : CROSS_MARGIN_S,
+        .names = options->names,
+        .policy = &options->policy,
+        .random = backoff_random(),
+    };
+    if (!leaf_issue(&plan, now, error, &leaf))
         return false;
     if (!options->serve(options->context, leaf.chain_pem, leaf.key_pem, error)) {
         leaf_done(&leaf);

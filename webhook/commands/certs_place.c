@@ -75,10 +75,16 @@ bool certs_write_pair(const struct certs_place *place, const struct certs_line *
     if (!certs_options_policy(&line->options, error, &policy) ||
         !certs_options_names(&line->options, place->namespace_name, error, &names))
         return false;
+    /* Nobody makes the pair anew when a cross certificate ends: those that end before it are left out. */
+    const struct leaf_plan plan = {.signer = &authorities->current,
+                                   .cross = authorities->cross,
+                                   .cross_life_s = policy.leaf_life_s,
+                                   .names = &names,
+                                   .policy = &policy};
     /* The key first: a server that reads between the two sees a pair that does not match and keeps its own.
      */
     bool is_done =
-        leaf_issue(&authorities->current, authorities->cross, &names, &policy, time(NULL), 0, error, &leaf) &&
+        leaf_issue(&plan, time(NULL), error, &leaf) &&
         file_store_write_text(&place->files, FILE_STORE_KEY, leaf.key_pem, strlen(leaf.key_pem), error) &&
         file_store_write_text(&place->files, FILE_STORE_CERTIFICATE, leaf.chain_pem, strlen(leaf.chain_pem),
                               error);

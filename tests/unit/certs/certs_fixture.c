@@ -36,8 +36,12 @@ struct leaf certs_fixture_leaf(const struct authorities *authorities, time_t now
     struct certificate_names names = {0};
     const struct rotation_policy policy = certs_fixture_policy();
     expect(certificate_names_add(&names, FIXTURE_HOST, &error), &error);
-    expect(leaf_issue(&authorities->current, authorities->cross, &names, &policy, now, 0, &error, &leaf),
-           &error);
+    const struct leaf_plan plan = {.signer = &authorities->current,
+                                   .cross = authorities->cross,
+                                   .cross_life_s = FIXTURE_CROSS_LIFE_S,
+                                   .names = &names,
+                                   .policy = &policy};
+    expect(leaf_issue(&plan, now, &error, &leaf), &error);
     certificate_names_done(&names);
     return leaf;
 }

@@ -9,6 +9,7 @@
 /* 2026-01-01T00:00:00Z: the clock of the tests. */
 #define FIXTURE_NOW ((time_t) 1767225600)
 #define FIXTURE_DAY ((time_t) 86400)
+#define FIXTURE_CROSS_LIFE_S ((time_t) 60)
 #define FIXTURE_HOST "injector.openshell.svc"
 
 /* Default algorithm, 365 days, made at FIXTURE_NOW. */
@@ -17,7 +18,8 @@ struct authorities certs_fixture_authorities(void);
 /* The policy that goes with them: leaves of 7 days, 10 s of propagation. */
 struct rotation_policy certs_fixture_policy(void);
 
-/* A leaf of the current authority for FIXTURE_HOST, made at `now`. */
+/* A leaf of the current authority for FIXTURE_HOST, made at `now`, without cross certificates that end within
+ * FIXTURE_CROSS_LIFE_S. */
 struct leaf certs_fixture_leaf(const struct authorities *authorities, time_t now);
 
 /* A list of this one certificate. */

@@ -56,10 +56,11 @@ static bool issue_and_verify(void *context)
     struct leaf leaf = {0};
     struct certificate_names names = {0};
     const struct rotation_policy policy = certs_fixture_policy();
+    const struct leaf_plan plan = {
+        .signer = &authorities->current, .cross = authorities->cross, .names = &names, .policy = &policy};
     _cleanup_(certificate_list_freep) certificate_list *bundle = NULL;
     bool is_done = certificate_names_add(&names, FIXTURE_HOST, &error) &&
-                   leaf_issue(&authorities->current, authorities->cross, &names, &policy, FIXTURE_NOW, 0,
-                              &error, &leaf) &&
+                   leaf_issue(&plan, FIXTURE_NOW, &error, &leaf) &&
                    authorities_make_bundle(authorities, &error, &bundle) &&
                    certificate_verify(leaf.chain, bundle, FIXTURE_HOST, FIXTURE_NOW, &error);
     certificate_names_done(&names);

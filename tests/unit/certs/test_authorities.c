@@ -81,19 +81,39 @@ static void bounds_the_cross_certificates(void **state)
     authorities_done(&authorities);
 }
 
-static void leaves_out_cross_certificates_that_have_ended(void **state)
+static void leaves_out_cross_certificates_that_are_about_to_end(void **state)
 {
     (void) state;
     struct authorities authorities = certs_fixture_authorities();
-    time_t later = FIXTURE_NOW + 300 * FIXTURE_DAY;
+    time_t later = FIXTURE_NOW + 300 * FIXTURE_DAY, end = FIXTURE_NOW + 365 * FIXTURE_DAY;
     prepare(&authorities, later);
     promote(&authorities, later);
-    struct leaf during = certs_fixture_leaf(&authorities, FIXTURE_NOW + 364 * FIXTURE_DAY);
-    struct leaf after = certs_fixture_leaf(&authorities, FIXTURE_NOW + 365 * FIXTURE_DAY);
+    struct leaf during = certs_fixture_leaf(&authorities, end - FIXTURE_CROSS_LIFE_S - 1);
+    struct leaf after = certs_fixture_leaf(&authorities, end - FIXTURE_CROSS_LIFE_S);
     assert_int_equal(sk_X509_num(during.chain), 2);
     assert_int_equal(sk_X509_num(after.chain), 1);
     leaf_done(&during);
     leaf_done(&after);
+    authorities_done(&authorities);
+}
+
+static void renews_before_a_cross_certificate_ends(void **state)
+{
+    (void) state;
+    struct authorities authorities = certs_fixture_authorities();
+    time_t later = FIXTURE_NOW + 300 * FIXTURE_DAY, end = FIXTURE_NOW + 365 * FIXTURE_DAY;
+    time_t renewed_after = 7 * FIXTURE_DAY * 2 / 3;
+    prepare(&authorities, later);
+    promote(&authorities, later);
+    struct leaf early = certs_fixture_leaf(&authorities, end - FIXTURE_CROSS_LIFE_S - renewed_after);
+    struct leaf late = certs_fixture_leaf(&authorities, end - FIXTURE_CROSS_LIFE_S - renewed_after + 1);
+    assert_int_equal(early.renewal, end - FIXTURE_CROSS_LIFE_S);
+    assert_int_equal(late.renewal, end - FIXTURE_CROSS_LIFE_S);
+    struct leaf last = certs_fixture_leaf(&authorities, late.renewal);
+    assert_int_equal(last.renewal, late.renewal + renewed_after);
+    leaf_done(&early);
+    leaf_done(&late);
+    leaf_done(&last);
     authorities_done(&authorities);
 }
 
@@ -164,7 +184,8 @@ int main(void)
         cmocka_unit_test(rotates_in_steps_without_a_gap),
         cmocka_unit_test(is_verified_by_every_older_bundle),
         cmocka_unit_test(bounds_the_cross_certificates),
-        cmocka_unit_test(leaves_out_cross_certificates_that_have_ended),
+        cmocka_unit_test(leaves_out_cross_certificates_that_are_about_to_end),
+        cmocka_unit_test(renews_before_a_cross_certificate_ends),
         cmocka_unit_test(replaces_an_authority_that_has_expired),
         cmocka_unit_test(bounds_the_retired),
         cmocka_unit_test(refuses_steps_out_of_order),

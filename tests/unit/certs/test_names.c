@@ -76,7 +76,8 @@ static void come_back_from_a_certificate(void **state)
     const struct rotation_policy policy = certs_fixture_policy();
     for (size_t i = 0; i < sizeof given / sizeof *given; i++)
         assert_true(certificate_names_add(&names, given[i], &error));
-    assert_true(leaf_issue(&authorities.current, NULL, &names, &policy, FIXTURE_NOW, 0, &error, &leaf));
+    const struct leaf_plan plan = {.signer = &authorities.current, .names = &names, .policy = &policy};
+    assert_true(leaf_issue(&plan, FIXTURE_NOW, &error, &leaf));
     assert_true(certificate_names_read(sk_X509_value(leaf.chain, 0), &error, &read));
     assert_int_equal(read.count, names.count);
     for (size_t i = 0; i < read.count; i++)
