@@ -33,12 +33,13 @@ bool rotation_plan(const struct authorities *authorities, const struct rotation_
         return false;
     time_t left = end - now;
     bool is_published = sightings->next_published_s >= (uint64_t) policy->propagation_s;
-    if (authorities->next.certificate)
+    /* First what makes room: only so many may be retired, and a promotion retires one more. */
+    if (is_drop_due(authorities, policy, sightings, now))
+        *step = ROTATION_DROP;
+    else if (authorities->next.certificate)
         *step = is_published || left < policy->leaf_life_s ? ROTATION_PROMOTE : ROTATION_NONE;
     else
         *step = left < (end - start) / 3 || left < 2 * policy->leaf_life_s ? ROTATION_PREPARE : ROTATION_NONE;
-    if (*step == ROTATION_NONE && is_drop_due(authorities, policy, sightings, now))
-        *step = ROTATION_DROP;
     return true;
 }
 

@@ -75,6 +75,28 @@ static void drops_by_the_clock_and_by_what_was_seen(void **state)
     authorities_done(&authorities);
 }
 
+static void drops_before_it_promotes(void **state)
+{
+    (void) state;
+    struct error error;
+    struct authorities authorities = certs_fixture_authorities();
+    const struct rotation_policy policy = certs_fixture_policy();
+    time_t until = rotation_retired_until(&policy, FIXTURE_NOW), life = 365 * FIXTURE_DAY;
+    for (int i = 0; i < AUTHORITIES_RETIRED_MAXIMUM; i++) {
+        assert_true(authorities_prepare(&authorities, KEY_ECDSA_P256, FIXTURE_NOW, life, &error));
+        assert_true(authorities_promote(&authorities, FIXTURE_NOW, until, &error));
+    }
+    assert_true(authorities_prepare(&authorities, KEY_ECDSA_P256, FIXTURE_NOW, life, &error));
+    /* There is no room for one more yet. */
+    assert_int_equal(plan(&authorities, 10, ROTATION_RETIRED_S, until - 1), ROTATION_PROMOTE);
+    assert_false(authorities_promote(&authorities, until - 1, until, &error));
+    assert_int_equal(plan(&authorities, 10, ROTATION_RETIRED_S, until), ROTATION_DROP);
+    assert_int_equal(authorities_drop(&authorities, until), AUTHORITIES_RETIRED_MAXIMUM);
+    assert_int_equal(plan(&authorities, 10, ROTATION_RETIRED_S, until), ROTATION_PROMOTE);
+    assert_true(authorities_promote(&authorities, until, until, &error));
+    authorities_done(&authorities);
+}
+
 static void renews_at_two_thirds_with_jitter(void **state)
 {
     (void) state;
@@ -109,6 +131,7 @@ int main(void)
         cmocka_unit_test(promotes_once_it_was_published_long_enough),
         cmocka_unit_test(promotes_unpublished_before_the_current_one_ends),
         cmocka_unit_test(drops_by_the_clock_and_by_what_was_seen),
+        cmocka_unit_test(drops_before_it_promotes),
         cmocka_unit_test(renews_at_two_thirds_with_jitter),
         cmocka_unit_test(refuses_lives_that_are_too_short),
     };
