@@ -13,11 +13,15 @@
 
 #define TEMPORARY_NAME_BYTES 64
 
+bool file_store_make_directory(const char *path, struct error *error)
+{
+    return mkdir(path, 0700) == 0 || errno == EEXIST ||
+           error_set_errno(error, errno == EACCES ? ERROR_PERMISSION_DENIED : ERROR_IO, errno,
+                           "cannot make the directory \"%s\"", path);
+}
+
 bool file_store_open(const char *path, struct error *error, struct file_store *store)
 {
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return error_set_errno(error, errno == EACCES ? ERROR_PERMISSION_DENIED : ERROR_IO, errno,
-                               "cannot make the directory \"%s\"", path);
     _cleanup_(closep) int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0)
         return error_set_errno(error, errno == EACCES ? ERROR_PERMISSION_DENIED : ERROR_IO, errno,

@@ -19,8 +19,12 @@ struct file_store {
     int descriptor;   /* of the directory; locked */
 };
 
-/* Opens the directory, making it (not its parents) when it is missing, and waits for whoever else works in
- * it. Errors name the path: ERROR_IO, ERROR_PERMISSION_DENIED. The caller owes file_store_close. */
+/* Makes the directory (not its parents) unless it is there. Errors name the path: ERROR_IO,
+ * ERROR_PERMISSION_DENIED. */
+bool file_store_make_directory(const char *path, struct error *error) _warn_unused_result_;
+
+/* Opens the directory and waits for whoever else works in it. Errors as above. The caller owes
+ * file_store_close. */
 bool file_store_open(const char *path, struct error *error, struct file_store *store) _warn_unused_result_;
 void file_store_close(struct file_store *store);
 

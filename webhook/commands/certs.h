@@ -58,7 +58,8 @@ bool certs_place_read(const struct certs_place *place, struct error *error, stru
 bool certs_place_write(const struct certs_place *place, const cJSON *secret,
                        const struct authorities *authorities, struct error *error) _warn_unused_result_;
 
-/* Makes a serving certificate of the current authority and writes tls.crt and tls.key. */
+/* Makes a serving certificate of the current authority and writes tls.crt and tls.key. Without an option that
+ * says names, those of the tls.crt that is replaced are kept. */
 bool certs_write_pair(const struct certs_place *place, const struct certs_line *line,
                       const struct authorities *authorities, struct error *error) _warn_unused_result_;
 

@@ -176,7 +176,8 @@ bool certs_admission_kubeconfig(const struct certs_line *line, struct error *err
         return false;
     snprintf(host, sizeof host, "%s", names.items[0]);
     certificate_names_done(&names);
-    bool is_done = make_client(line, error, &client) && file_store_open(line->directory, error, &files) &&
+    bool is_done = make_client(line, error, &client) && file_store_make_directory(line->directory, error) &&
+                   file_store_open(line->directory, error, &files) &&
                    write_authorities(&files, &client, error) &&
                    write_kubeconfig(&files, &client, host, error) && write_configuration(&files, line, error);
     if (files.descriptor >= 0)

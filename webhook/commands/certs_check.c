@@ -69,9 +69,13 @@ static bool check_pair(const struct pair *pair, time_t margin_s, struct error *e
     _cleanup_(certificate_list_freep) certificate_list *chain = NULL;
     _cleanup_(certificate_list_freep) certificate_list *bundle = NULL;
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-    if (!read_list(pair->certificate, error, &chain) || !read_key(pair->key, error, &key) ||
-        !certificate_check_key(sk_X509_value(chain, 0), key, error) ||
-        !check_time(sk_X509_value(chain, 0), margin_s, "the certificate", error))
+    if (!read_list(pair->certificate, error, &chain) || !read_key(pair->key, error, &key))
+        return false;
+    if (!certificate_check_key(sk_X509_value(chain, 0), key, error)) {
+        error->code = ERROR_FAILED_PRECONDITION;
+        return false;
+    }
+    if (!check_time(sk_X509_value(chain, 0), margin_s, "the certificate", error))
         return false;
     return !pair->bundle || (read_list(pair->bundle, error, &bundle) &&
                              certificate_verify(chain, bundle, pair->host, time(NULL), error));

@@ -55,6 +55,8 @@ bool certs_init(const struct certs_line *line, struct error *error, struct buffe
 {
     (void) exit_code;
     struct certs_place place;
+    if (line->directory && !file_store_make_directory(line->directory, error))
+        return false;
     bool is_done = certs_place_open(line, error, &place) && init(&place, line, error, output);
     certs_place_close(&place);
     return is_done;

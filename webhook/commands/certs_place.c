@@ -66,14 +66,36 @@ bool certs_place_write(const struct certs_place *place, const cJSON *secret,
     return secret_store_write(&place->secret, secret, authorities, NULL, error, &written);
 }
 
+static bool are_names_given(const struct certs_options *options)
+{
+    return options->namespace_name || options->service || options->cluster_domain || options->name_count;
+}
+
+/* The names that the line gives; when it gives none, those of the pair that is replaced, if there is one. */
+static bool choose_names(const struct certs_place *place, const struct certs_line *line, struct error *error,
+                         struct certificate_names *names)
+{
+    size_t length = 0;
+    _cleanup_(freep) char *text = NULL;
+    _cleanup_(certificate_list_freep) certificate_list *chain = NULL;
+    if (are_names_given(&line->options))
+        return certs_options_names(&line->options, place->namespace_name, error, names);
+    if (!file_store_read_text(&place->files, FILE_STORE_CERTIFICATE, CERTIFICATE_PEM_BYTES, error, &text,
+                              &length))
+        return error->code == ERROR_NOT_FOUND &&
+               certs_options_names(&line->options, place->namespace_name, error, names);
+    return (certificate_list_parse(text, length, error, &chain) &&
+            certificate_names_read(sk_X509_value(chain, 0), error, names)) ||
+           error_prefix(error, "%s, whose names are to be kept: give --service", FILE_STORE_CERTIFICATE);
+}
+
 bool certs_write_pair(const struct certs_place *place, const struct certs_line *line,
                       const struct authorities *authorities, struct error *error)
 {
     struct leaf leaf = {0};
     struct rotation_policy policy;
     struct certificate_names names = {0};
-    if (!certs_options_policy(&line->options, error, &policy) ||
-        !certs_options_names(&line->options, place->namespace_name, error, &names))
+    if (!certs_options_policy(&line->options, error, &policy) || !choose_names(place, line, error, &names))
         return false;
     /* Nobody makes the pair anew when a cross certificate ends: those that end before it are left out. */
     const struct leaf_plan plan = {.signer = &authorities->current,

@@ -14,6 +14,8 @@ int command_exit_for(const struct error *error)
     case ERROR_INVALID:
     case ERROR_TOO_LARGE:
     case ERROR_NOT_FOUND:
+    case ERROR_ALREADY_EXISTS:
+    case ERROR_FAILED_PRECONDITION:
     case ERROR_PERMISSION_DENIED:
     case ERROR_IO:
         return COMMAND_USAGE;

@@ -118,6 +118,34 @@ class CertsTest(unittest.TestCase):
         self.assertNotEqual((self.folder / "one/tls.crt").read_text(), chain)
         self.assertEqual(self.certs("check", f"--host={HOST}"), "ok\n")
 
+    def test_rotation_keeps_the_names_unless_others_are_given(self):
+        def names():
+            return json.loads(self.certs("status", "--output=json"))["serving"]["names"]
+        self.certs("init", "--service=other", "--dns-name=webhook.example.com", "--dns-name=192.0.2.7")
+        before = names()
+        self.certs("rotate")
+        self.assertEqual(names(), before)
+        self.certs("rotate", "--authority")
+        self.certs("rotate", "--authority", "--promote")
+        self.assertEqual(names(), before)
+        self.certs("rotate", "--dns-name=webhook.example.org")
+        self.assertEqual(names()[0], HOST)
+        self.assertEqual(names()[-1], "webhook.example.org")
+        (self.folder / "one/tls.crt").write_text("damaged")
+        self.assertIn("tls.crt, whose names are to be kept", self.certs("rotate", code=2))
+        self.certs("rotate", "--service=other")
+
+    def test_looking_makes_no_directory(self):
+        for action in ("status", "check", "export", "rotate"):
+            self.assertIn("No such file", self.certs(action, code=2, folder="nothing"))
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_steps_out_of_order_are_wrong_usage(self):
+        self.certs("init")
+        self.assertIn("no next authority", self.certs("rotate", "--authority", "--promote", code=2))
+        self.certs("rotate", "--authority")
+        self.assertIn("made already", self.certs("rotate", "--authority", code=2))
+
     def test_init_leaves_what_is_there(self):
         self.certs("init")
         before = {name: (self.folder / "one" / name).read_bytes() for name in FILES}
@@ -177,7 +205,7 @@ class CertsTest(unittest.TestCase):
         self.assertRegex(check(*pair, "--days=8"), "expires in [67] days")
         self.assertIn("local issuer", check(*pair, f"--bundle={other}/ca-bundle.crt"))
         self.assertIn("hostname mismatch", check(*pair, f"--bundle={one}/ca-bundle.crt", "--host=example.com").lower())
-        self.assertIn("does not belong", check(pair[0], f"--key={other}/tls.key", code=2))
+        self.assertIn("does not belong", check(pair[0], f"--key={other}/tls.key"))
         self.assertIn("cut off", check(f"--certificate={self.cut(one / 'tls.crt')}", pair[1], code=2))
         self.assertIn("no private key", check(pair[0], f"--key={self.cut(one / 'tls.key')}", code=2))
         self.assertIn("without the other", check(pair[0], code=2))
@@ -244,8 +272,7 @@ class CertsTest(unittest.TestCase):
                                 (("init", "--dns-name=a b"), "neither a DNS name"),
                                 (("init", "--service=a.b"), "no name of a Service"),
                                 (("status", "--output=xml"), "table or json"),
-                                (("check", "--days=x"), "--days"),
-                                (("status",), "authorities.json")):
+                                (("check", "--days=x"), "--days")):
             self.assertIn(part, self.certs(*arguments, code=2))
         self.assertIn("is no action", injector.run("certs", "renew").stderr)
         self.assertIn("no action given", injector.run("certs").stderr)
