@@ -103,7 +103,8 @@ static bool read_retired(const cJSON *document, struct error *error, struct auth
         if (authorities->retired_count == AUTHORITIES_RETIRED_MAXIMUM)
             return error_set(error, ERROR_TOO_LARGE, "retired: more than %d", AUTHORITIES_RETIRED_MAXIMUM);
         struct retired_authority *retired = &authorities->retired[authorities->retired_count];
-        if (!json_read_integer(item, path, "until", 0, INT64_MAX, 0, error, &until) ||
+        if (!json_read_integer(item, path, "until", 0, AUTHORITIES_DOCUMENT_UNTIL_MAXIMUM, 0, error,
+                               &until) ||
             !read_certificate(item, path, error, &retired->certificate))
             return false;
         retired->until = (time_t) until;

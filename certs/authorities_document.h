@@ -17,6 +17,8 @@
 #define AUTHORITIES_DOCUMENT_BYTES (512u * 1024)
 #define AUTHORITIES_DOCUMENT_DEPTH 8
 #define AUTHORITIES_DOCUMENT_VERSION 1
+/* Latest `until`: 9999-12-31T23:59:59Z, the last moment that a certificate can name. */
+#define AUTHORITIES_DOCUMENT_UNTIL_MAXIMUM INT64_C(253402300799)
 
 /* Reads and checks: keys belong to their certificates, authorities may sign and are signed by themselves,
  * cross certificates are for the key they stand with. ERROR_INVALID naming the field, ERROR_TOO_LARGE. The

@@ -164,6 +164,22 @@ static void bounds_the_lists(void **state)
     authorities_done(&authorities);
 }
 
+static void bounds_the_time_of_the_retired(void **state)
+{
+    (void) state;
+    struct error error;
+    struct authorities authorities = make_full(), read = {0};
+    authorities.retired[0].until = AUTHORITIES_DOCUMENT_UNTIL_MAXIMUM;
+    _cleanup_(secret_freep) char *text = NULL;
+    assert_true(authorities_document_print(&authorities, &error, &text));
+    assert_true(authorities_document_parse(text, strlen(text), &error, &read));
+    assert_int_equal(read.retired[0].until, AUTHORITIES_DOCUMENT_UNTIL_MAXIMUM);
+    authorities_done(&read);
+    authorities.retired[0].until++;
+    expect_refused(print_tree(&authorities), "retired[0].until");
+    authorities_done(&authorities);
+}
+
 static void refuses_text_cut_off_anywhere(void **state)
 {
     (void) state;
@@ -184,6 +200,7 @@ int main(void)
         cmocka_unit_test(names_the_field_that_is_wrong),
         cmocka_unit_test(refuses_other_versions_and_shapes),
         cmocka_unit_test(bounds_the_lists),
+        cmocka_unit_test(bounds_the_time_of_the_retired),
         cmocka_unit_test(refuses_text_cut_off_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
