@@ -13,6 +13,7 @@
 #include "certs/authorities.h"
 
 #include <cjson/cJSON.h>
+#include <stdint.h>
 
 #define AUTHORITIES_DOCUMENT_BYTES (512u * 1024)
 #define AUTHORITIES_DOCUMENT_DEPTH 8

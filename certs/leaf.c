@@ -10,6 +10,11 @@ void leaf_done(struct leaf *leaf)
     *leaf = (struct leaf){0};
 }
 
+bool leaf_is_due(const struct leaf *leaf, time_t now)
+{
+    return !leaf->chain || now >= leaf->renewal || now < leaf->not_before;
+}
+
 /* Each cross certificate is believed through the one behind it: from the first that is about to end, none
  * helps, and a client that wants the whole chain to be valid would refuse it. `*end` is brought down to the
  * first end of those that are added. */
@@ -35,7 +40,6 @@ static bool add_cross(certificate_list *chain, const struct leaf_plan *plan, tim
 static bool fill(struct leaf *leaf, const struct leaf_plan *plan, time_t now, struct error *error,
                  time_t *end)
 {
-    time_t not_before = 0;
     _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     _cleanup_(X509_freep) X509 *certificate = NULL;
     _cleanup_(buffer_done) struct buffer pem = BUFFER_INIT(CERTIFICATE_PEM_BYTES);
@@ -44,7 +48,7 @@ static bool fill(struct leaf *leaf, const struct leaf_plan *plan, time_t now, st
         return error_set_no_memory(error);
     if (!key_generate(plan->policy->algorithm, error, &key) ||
         !issue_server(plan->signer, key, plan->names, now, plan->policy->leaf_life_s, error, &certificate) ||
-        !certificate_read_validity(certificate, error, &not_before, &leaf->not_after))
+        !certificate_read_validity(certificate, error, &leaf->not_before, &leaf->not_after))
         return false;
     *end = leaf->not_after;
     return certificate_list_add(leaf->chain, certificate, error) &&

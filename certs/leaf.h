@@ -10,12 +10,17 @@ struct leaf {
     certificate_list *chain; /* the certificate, then the cross certificates of its authority */
     char *chain_pem;
     char *key_pem; /* wiped when freed */
+    time_t not_before;
     time_t not_after;
     time_t renewal; /* when to make the next */
 };
 
 /* Releases everything; accepts a zeroed struct. */
 void leaf_done(struct leaf *leaf);
+
+/* Whether the next one is to be made: the time of the renewal has come, or the leaf is not valid yet, because
+ * the clock was fast when it was made and was put right since. True for a zeroed leaf. */
+bool leaf_is_due(const struct leaf *leaf, time_t now);
 
 /* What is to be made. */
 struct leaf_plan {

@@ -76,7 +76,7 @@ void manager_renew(struct certificate_manager *manager, time_t now)
 {
     struct error error;
     bool is_change = is_change_due(manager, now);
-    bool is_due = is_change || !manager->leaf.chain || now >= manager->leaf.renewal;
+    bool is_due = is_change || leaf_is_due(&manager->leaf, now);
     if (!manager->has_authorities || !is_due || clock_now_ns() < manager->renewal_retry_ns)
         return;
     if ((is_change && !adopt_signer(manager, &error)) || !renew(manager, now, &error)) {

@@ -32,6 +32,8 @@ bool rotation_plan(const struct authorities *authorities, const struct rotation_
     if (!certificate_read_validity(authorities->current.certificate, error, &start, &end))
         return false;
     time_t left = end - now;
+    /* Whoever made it has a clock that is fast. Nobody can sign with it. */
+    bool is_early = now < start;
     bool is_published = sightings->next_published_s >= (uint64_t) policy->propagation_s;
     /* First what makes room: only so many may be retired, and a promotion retires one more. */
     if (is_drop_due(authorities, policy, sightings, now))
@@ -39,7 +41,8 @@ bool rotation_plan(const struct authorities *authorities, const struct rotation_
     else if (authorities->next.certificate)
         *step = is_published || left < policy->leaf_life_s ? ROTATION_PROMOTE : ROTATION_NONE;
     else
-        *step = left < (end - start) / 3 || left < 2 * policy->leaf_life_s ? ROTATION_PREPARE : ROTATION_NONE;
+        *step = is_early || left < (end - start) / 3 || left < 2 * policy->leaf_life_s ? ROTATION_PREPARE
+                                                                                       : ROTATION_NONE;
     return true;
 }
 

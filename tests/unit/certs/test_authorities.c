@@ -117,6 +117,23 @@ static void renews_before_a_cross_certificate_ends(void **state)
     authorities_done(&authorities);
 }
 
+static void is_renewed_in_time_and_when_the_clock_goes_back(void **state)
+{
+    (void) state;
+    struct leaf none = {0};
+    struct authorities authorities = certs_fixture_authorities();
+    time_t later = FIXTURE_NOW + FIXTURE_DAY;
+    struct leaf leaf = certs_fixture_leaf(&authorities, later);
+    assert_true(leaf_is_due(&none, 0));
+    assert_false(leaf_is_due(&leaf, later));
+    assert_false(leaf_is_due(&leaf, leaf.renewal - 1));
+    assert_true(leaf_is_due(&leaf, leaf.renewal));
+    assert_false(leaf_is_due(&leaf, later - ISSUE_BACKDATE_S));
+    assert_true(leaf_is_due(&leaf, later - ISSUE_BACKDATE_S - 1));
+    leaf_done(&leaf);
+    authorities_done(&authorities);
+}
+
 static void replaces_an_authority_that_has_expired(void **state)
 {
     (void) state;
@@ -186,6 +203,7 @@ int main(void)
         cmocka_unit_test(bounds_the_cross_certificates),
         cmocka_unit_test(leaves_out_cross_certificates_that_are_about_to_end),
         cmocka_unit_test(renews_before_a_cross_certificate_ends),
+        cmocka_unit_test(is_renewed_in_time_and_when_the_clock_goes_back),
         cmocka_unit_test(replaces_an_authority_that_has_expired),
         cmocka_unit_test(bounds_the_retired),
         cmocka_unit_test(refuses_steps_out_of_order),

@@ -170,14 +170,14 @@ static struct authorities stored(struct world *world)
     return authorities;
 }
 
-/* A Secret with an authority, as another replica would write it. */
-static cJSON *foreign_secret(struct authorities *authorities)
+/* A Secret with an authority, as another replica would write it whose clock is at `now`. */
+static cJSON *foreign_secret(time_t now, struct authorities *authorities)
 {
     struct error error;
     cJSON *written = NULL;
     struct fake_cluster *elsewhere = fake_cluster_start();
     const struct secret_store store = {.client = elsewhere->client, .namespace_name = "ns", .name = SECRET};
-    assert_true(authorities_create(KEY_ECDSA_P256, time(NULL), 3600, &error, authorities));
+    assert_true(authorities_create(KEY_ECDSA_P256, now, 3600, &error, authorities));
     assert_true(secret_store_write(&store, NULL, authorities, NULL, &error, &written));
     fake_cluster_stop(elsewhere);
     return written;
@@ -229,7 +229,7 @@ static void second_replica_uses_the_authorities_of_the_first(void **state)
     (void) state;
     struct world *world = open_world();
     struct authorities first = {0};
-    world->cluster->rival = foreign_secret(&first);
+    world->cluster->rival = foreign_secret(time(NULL), &first);
     start(world);
     assert_true(eventually(is_ready, world));
     struct authorities authorities = stored(world);
@@ -238,6 +238,23 @@ static void second_replica_uses_the_authorities_of_the_first(void **state)
     assert_false(has_logged(world));
     authorities_done(&authorities);
     authorities_done(&first);
+    close_world(world);
+}
+
+static void authority_of_a_fast_clock_is_replaced(void **state)
+{
+    (void) state;
+    struct world *world = open_world();
+    struct authorities early = {0};
+    fake_cluster_put(world->cluster, FAKE_SECRETS, foreign_secret(time(NULL) + 1800, &early));
+    start(world);
+    expect_log(world, "the authority is not valid yet");
+    expect_log(world, "authority_promoted ");
+    assert_true(eventually(is_ready, world));
+    struct authorities authorities = stored(world);
+    assert_int_not_equal(X509_cmp(authorities.current.certificate, early.current.certificate), 0);
+    authorities_done(&authorities);
+    authorities_done(&early);
     close_world(world);
 }
 
@@ -421,6 +438,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_replica_makes_everything_and_is_ready),
         cmocka_unit_test(second_replica_uses_the_authorities_of_the_first),
+        cmocka_unit_test(authority_of_a_fast_clock_is_replaced),
         cmocka_unit_test(is_ready_only_while_the_bundles_trust_what_is_served),
         cmocka_unit_test(bundle_that_another_writer_sets_is_put_right),
         cmocka_unit_test(authority_that_was_asked_for_takes_over),

@@ -35,6 +35,16 @@ static void prepares_in_the_last_third(void **state)
     authorities_done(&authorities);
 }
 
+static void prepares_when_the_current_one_is_not_valid_yet(void **state)
+{
+    (void) state;
+    struct authorities authorities = certs_fixture_authorities();
+    time_t start = FIXTURE_NOW - ISSUE_BACKDATE_S;
+    assert_int_equal(plan(&authorities, 0, 0, start), ROTATION_NONE);
+    assert_int_equal(plan(&authorities, 0, 0, start - 1), ROTATION_PREPARE);
+    authorities_done(&authorities);
+}
+
 static void promotes_once_it_was_published_long_enough(void **state)
 {
     (void) state;
@@ -128,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prepares_in_the_last_third),
+        cmocka_unit_test(prepares_when_the_current_one_is_not_valid_yet),
         cmocka_unit_test(promotes_once_it_was_published_long_enough),
         cmocka_unit_test(promotes_unpublished_before_the_current_one_ends),
         cmocka_unit_test(drops_by_the_clock_and_by_what_was_seen),
