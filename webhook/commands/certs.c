@@ -20,11 +20,12 @@ struct action {
 static const struct action actions[] = {
     {"init", PLACE NAMES LIVES, certs_init},
     {"rotate", PLACE NAMES LIVES "authority promote", certs_rotate},
-    {"status", PLACE "service output certificate-lease mutating-configuration validating-configuration",
+    {"status",
+     PLACE "service address output certificate-lease mutating-configuration validating-configuration",
      certs_status},
     {"export", PLACE "output", certs_export},
     {"check",
-     PLACE "service certificate key bundle host days mutating-configuration validating-configuration",
+     PLACE "service address certificate key bundle host days mutating-configuration validating-configuration",
      certs_check},
     {"admission-kubeconfig",
      "directory namespace service client-name certificate-life certificate-algorithm server-path",
@@ -62,6 +63,8 @@ static const char help[] =
     "  --certificate-algorithm NAME  ecdsa-p256, ecdsa-p384, ed25519, rsa-3072, rsa-4096 (ecdsa-p256)\n"
     "\n"
     "Of single actions:\n"
+    "  --address HOST:PORT         status and check: the certificate that is served there; check: whether\n"
+    "                              clients of the Service verify it\n"
     "  --output FORMAT             status: table or json; export: pem or base64\n"
     "  --certificate FILE --key FILE --bundle FILE --host NAME\n"
     "                              check: this pair, by this bundle, for this name\n"
@@ -80,6 +83,7 @@ static const char help[] =
     "\n"
     "Examples:\n"
     "  openshell-injector certs status --namespace openshell-injector\n"
+    "  openshell-injector certs check --namespace openshell-injector --address 10.0.0.7:8443\n"
     "  openshell-injector certs init --directory certificates --namespace openshell-injector\n"
     "  openshell-injector certs check --directory certificates --days 2\n";
 

@@ -10,6 +10,8 @@
 
 /* Largest output of an action. */
 #define CERTS_OUTPUT_BYTES (1024u * 1024)
+/* Room for the name of a server. */
+#define CERTS_HOST_BYTES 256
 
 /* The command line of an action. Strings belong to argv; NULL: not given. */
 struct certs_line {
@@ -23,6 +25,7 @@ struct certs_line {
     const char *bundle;
     const char *host;
     const char *days;
+    const char *address; /* of a server whose certificate is looked at */
     const char *client_name;
     const char *server_path;
     bool is_authority; /* rotate the authority */
@@ -54,7 +57,16 @@ void certs_place_close(struct certs_place *place);
 bool certs_place_read(const struct certs_place *place, struct error *error, struct authorities *authorities,
                       cJSON **secret) _warn_unused_result_;
 
-/* Writes them; `secret` is what they are to replace, NULL: nothing is there. */
+/* The certificates that are served: at the line's address, or else in the directory. NULL when there are
+ * none. The caller owns `*chain`. */
+bool certs_place_read_serving(const struct certs_place *place, const struct certs_line *line,
+                              struct error *error, certificate_list **chain) _warn_unused_result_;
+
+/* The name that is expected in them: the line's, or else the Service's, as the API server calls it. */
+void certs_place_host(const struct certs_place *place, const struct certs_line *line,
+                      char host[CERTS_HOST_BYTES]);
+
+/* Writes authorities; `secret` is what they are to replace, NULL: nothing is there. */
 bool certs_place_write(const struct certs_place *place, const cJSON *secret,
                        const struct authorities *authorities, struct error *error) _warn_unused_result_;
 

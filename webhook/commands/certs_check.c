@@ -90,8 +90,30 @@ static bool check_configurations(const cJSON *report, struct error *error)
             return error_set(error, ERROR_FAILED_PRECONDITION, "%s %s does not trust the current authority",
                              cJSON_GetStringValue(json_member(item, "kind")),
                              cJSON_GetStringValue(json_member(item, "name")));
+        if (cJSON_IsFalse(json_member(item, "verifies")))
+            return error_set(error, ERROR_FAILED_PRECONDITION, "%s %s: %s",
+                             cJSON_GetStringValue(json_member(item, "kind")),
+                             cJSON_GetStringValue(json_member(item, "name")),
+                             cJSON_GetStringValue(json_member(item, "reason")));
     }
     return true;
+}
+
+/* What is served at the line's address, by the directory's bundle. */
+static bool check_served(const struct certs_place *place, const struct certs_line *line, struct error *error)
+{
+    char host[CERTS_HOST_BYTES];
+    struct authorities authorities = {0};
+    _cleanup_(certificate_list_freep) certificate_list *chain = NULL;
+    _cleanup_(certificate_list_freep) certificate_list *bundle = NULL;
+    certs_place_host(place, line, host);
+    if (!certs_place_read(place, error, &authorities, NULL))
+        return false;
+    bool is_verified = authorities_make_bundle(&authorities, error, &bundle) &&
+                       certs_place_read_serving(place, line, error, &chain) &&
+                       certificate_verify(chain, bundle, host, time(NULL), error);
+    authorities_done(&authorities);
+    return is_verified;
 }
 
 static bool check_place(const struct certs_place *place, const struct certs_line *line, time_t margin_s,
@@ -108,6 +130,8 @@ static bool check_place(const struct certs_place *place, const struct certs_line
     if (!place->is_directory)
         return certs_report_make(place, line, time(NULL), error, &report) &&
                check_configurations(report, error);
+    if (line->address)
+        return check_served(place, line, error);
     char certificate[PATH_BYTES], key[PATH_BYTES], bundle[PATH_BYTES];
     snprintf(certificate, sizeof certificate, "%s/%s", line->directory, FILE_STORE_CERTIFICATE);
     snprintf(key, sizeof key, "%s/%s", line->directory, FILE_STORE_KEY);

@@ -22,6 +22,7 @@ static const struct option text_options[] = {
     {"bundle", AT(bundle)},
     {"host", AT(host)},
     {"days", AT(days)},
+    {"address", AT(address)},
     {"client-name", AT(client_name)},
     {"server-path", AT(server_path)},
     {"namespace", AT(options.namespace_name)},

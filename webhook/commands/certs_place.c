@@ -2,7 +2,9 @@
 #include "certs/leaf.h"
 #include "common/version.h"
 #include "webhook/commands/certs.h"
+#include "webhook/commands/certs_served.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool connect(const struct certs_line *line, struct error *error, struct certs_place *place)
@@ -57,6 +59,35 @@ bool certs_place_read(const struct certs_place *place, struct error *error, stru
     return is_read || error_prefix(error, "Secret %s/%s", place->namespace_name, place->secret.name);
 }
 
+void certs_place_host(const struct certs_place *place, const struct certs_line *line,
+                      char host[CERTS_HOST_BYTES])
+{
+    if (line->host)
+        snprintf(host, CERTS_HOST_BYTES, "%s", line->host);
+    else
+        snprintf(host, CERTS_HOST_BYTES, "%s.%s.svc",
+                 certs_option_or(line->options.service, CERTS_DEFAULT_NAME), place->namespace_name);
+}
+
+bool certs_place_read_serving(const struct certs_place *place, const struct certs_line *line,
+                              struct error *error, certificate_list **chain)
+{
+    size_t length = 0;
+    char host[CERTS_HOST_BYTES];
+    _cleanup_(freep) char *text = NULL;
+    *chain = NULL;
+    certs_place_host(place, line, host);
+    if (line->address)
+        return certs_served_read(line->address, host, error, chain);
+    if (!place->is_directory)
+        return true;
+    if (!file_store_read_text(&place->files, FILE_STORE_CERTIFICATE, CERTIFICATE_PEM_BYTES, error, &text,
+                              &length))
+        return error->code == ERROR_NOT_FOUND;
+    return certificate_list_parse(text, length, error, chain) ||
+           error_prefix(error, "%s", FILE_STORE_CERTIFICATE);
+}
+
 bool certs_place_write(const struct certs_place *place, const cJSON *secret,
                        const struct authorities *authorities, struct error *error)
 {
@@ -75,18 +106,12 @@ static bool are_names_given(const struct certs_options *options)
 static bool choose_names(const struct certs_place *place, const struct certs_line *line, struct error *error,
                          struct certificate_names *names)
 {
-    size_t length = 0;
-    _cleanup_(freep) char *text = NULL;
     _cleanup_(certificate_list_freep) certificate_list *chain = NULL;
-    if (are_names_given(&line->options))
-        return certs_options_names(&line->options, place->namespace_name, error, names);
-    if (!file_store_read_text(&place->files, FILE_STORE_CERTIFICATE, CERTIFICATE_PEM_BYTES, error, &text,
-                              &length))
-        return error->code == ERROR_NOT_FOUND &&
-               certs_options_names(&line->options, place->namespace_name, error, names);
-    return (certificate_list_parse(text, length, error, &chain) &&
-            certificate_names_read(sk_X509_value(chain, 0), error, names)) ||
-           error_prefix(error, "%s, whose names are to be kept: give --service", FILE_STORE_CERTIFICATE);
+    bool are_kept = !are_names_given(&line->options);
+    if (are_kept && !certs_place_read_serving(place, line, error, &chain))
+        return error_prefix(error, "names that are to be kept, unless --service is given");
+    return chain ? certificate_names_read(sk_X509_value(chain, 0), error, names)
+                 : certs_options_names(&line->options, place->namespace_name, error, names);
 }
 
 bool certs_write_pair(const struct certs_place *place, const struct certs_line *line,

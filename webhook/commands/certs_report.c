@@ -12,6 +12,15 @@
 #define TIME_BYTES 32
 #define DAY_S 86400.0
 
+/* What the cluster's part of a report is made of. */
+struct view {
+    const struct certs_place *place;
+    const struct certs_line *line;
+    X509 *current;                  /* the authority that signs */
+    const certificate_list *served; /* at the line's address; NULL: none was asked for */
+    time_t now;
+};
+
 /* "" for a member that is absent or no string. */
 static const char *text_of(const cJSON *object, const char *key)
 {
@@ -86,18 +95,10 @@ static bool add_names(cJSON *serving, const X509 *certificate, struct error *err
     return is_added || error_set_no_memory(error);
 }
 
-static bool add_serving(cJSON *report, const struct certs_place *place, time_t now, struct error *error)
+static bool add_serving(cJSON *report, const certificate_list *chain, time_t now, struct error *error)
 {
-    size_t length = 0;
-    _cleanup_(freep) char *text = NULL;
-    _cleanup_(certificate_list_freep) certificate_list *chain = NULL;
-    if (!place->is_directory)
+    if (!chain)
         return true;
-    if (!file_store_read_text(&place->files, FILE_STORE_CERTIFICATE, CERTIFICATE_PEM_BYTES, error, &text,
-                              &length))
-        return error->code == ERROR_NOT_FOUND;
-    if (!certificate_list_parse(text, length, error, &chain))
-        return error_prefix(error, "%s", FILE_STORE_CERTIFICATE);
     cJSON *serving = cJSON_AddObjectToObject(report, "serving");
     cJSON *list = serving ? cJSON_AddArrayToObject(serving, "chain") : NULL;
     if (!list)
@@ -108,15 +109,14 @@ static bool add_serving(cJSON *report, const struct certs_place *place, time_t n
     return add_names(serving, sk_X509_value(chain, 0), error);
 }
 
-static bool add_lease(cJSON *report, const struct certs_place *place, const struct certs_line *line,
-                      struct error *error)
+static bool add_lease(cJSON *report, const struct view *view, struct error *error)
 {
     _cleanup_(cJSON_Deletep) cJSON *object = NULL;
-    const struct kubernetes_target target = {.resource = &kubernetes_leases,
-                                             .namespace_name = place->namespace_name,
-                                             .name =
-                                                 certs_option_or(line->options.lease, CERTS_DEFAULT_LEASE)};
-    if (!kubernetes_get(place->client, &target, NULL, error, &object) && error->code != ERROR_NOT_FOUND)
+    const struct kubernetes_target target = {
+        .resource = &kubernetes_leases,
+        .namespace_name = view->place->namespace_name,
+        .name = certs_option_or(view->line->options.lease, CERTS_DEFAULT_LEASE)};
+    if (!kubernetes_get(view->place->client, &target, NULL, error, &object) && error->code != ERROR_NOT_FOUND)
         return false;
     /* When it was renewed last tells a holder that is alive from one that is gone. */
     const cJSON *spec = json_member(object, "spec");
@@ -127,27 +127,40 @@ static bool add_lease(cJSON *report, const struct certs_place *place, const stru
            error_set_no_memory(error);
 }
 
+/* Whether the API server, by these bundles, verifies what is served, and if not why. */
+static bool add_verification(cJSON *item, const struct view *view, const struct webhook_bundles *bundles)
+{
+    struct error reason;
+    char host[CERTS_HOST_BYTES];
+    certs_place_host(view->place, view->line, host);
+    bool verifies = webhook_bundles_check(bundles, view->served, host, view->now, &reason);
+    return cJSON_AddBoolToObject(item, "verifies", verifies) &&
+           (verifies || cJSON_AddStringToObject(item, "reason", reason.message));
+}
+
 /* One webhook configuration: how many webhooks are ours, and whether they trust the current authority. */
-static bool add_configuration(cJSON *list, const struct certs_place *place, const struct certs_line *line,
-                              const struct kubernetes_resource *resource, const char *name, X509 *current,
+static bool add_configuration(cJSON *list, const struct view *view,
+                              const struct kubernetes_resource *resource, const char *name,
                               struct error *error)
 {
     _cleanup_(cJSON_Deletep) cJSON *object = NULL;
     struct webhook_bundles bundles = {0};
-    const struct kubernetes_target target = {.resource = resource, .name = name};
-    const struct webhook_service service = {.namespace_name = place->namespace_name,
-                                            .name =
-                                                certs_option_or(line->options.service, CERTS_DEFAULT_NAME)};
-    bool exists = kubernetes_get(place->client, &target, NULL, error, &object);
+    const struct kubernetes_target target = {.resource = resource,
+                                             .name = certs_option_or(name, CERTS_DEFAULT_NAME)};
+    const struct webhook_service service = {
+        .namespace_name = view->place->namespace_name,
+        .name = certs_option_or(view->line->options.service, CERTS_DEFAULT_NAME)};
+    bool exists = kubernetes_get(view->place->client, &target, NULL, error, &object);
     if ((!exists && error->code != ERROR_NOT_FOUND) ||
         !webhook_bundles_read(object, &service, error, &bundles))
         return false;
     _cleanup_(cJSON_Deletep) cJSON *item = cJSON_CreateObject();
     bool is_built = item && cJSON_AddStringToObject(item, "kind", resource->kind) &&
-                    cJSON_AddStringToObject(item, "name", name) &&
+                    cJSON_AddStringToObject(item, "name", target.name) &&
                     cJSON_AddBoolToObject(item, "exists", exists) &&
                     cJSON_AddNumberToObject(item, "webhooks", (double) bundles.count) &&
-                    cJSON_AddBoolToObject(item, "trusted", webhook_bundles_hold(&bundles, current));
+                    cJSON_AddBoolToObject(item, "trusted", webhook_bundles_hold(&bundles, view->current)) &&
+                    (!view->served || add_verification(item, view, &bundles));
     webhook_bundles_done(&bundles);
     if (!is_built || !cJSON_AddItemToArray(list, item))
         return error_set_no_memory(error);
@@ -155,35 +168,39 @@ static bool add_configuration(cJSON *list, const struct certs_place *place, cons
     return true;
 }
 
-static bool add_cluster(cJSON *report, const struct certs_place *place, const struct certs_line *line,
-                        X509 *current, struct error *error)
+static bool add_cluster(cJSON *report, const struct view *view, struct error *error)
 {
-    if (place->is_directory)
+    const struct certs_options *options = &view->line->options;
+    if (view->place->is_directory)
         return true;
     cJSON *list = cJSON_AddArrayToObject(report, "webhooks");
     if (!list)
         return error_set_no_memory(error);
-    return add_lease(report, place, line, error) &&
-           add_configuration(list, place, line, &kubernetes_mutating_webhook_configurations,
-                             certs_option_or(line->options.mutating_configuration, CERTS_DEFAULT_NAME),
-                             current, error) &&
-           add_configuration(list, place, line, &kubernetes_validating_webhook_configurations,
-                             certs_option_or(line->options.validating_configuration, CERTS_DEFAULT_NAME),
-                             current, error);
+    return add_lease(report, view, error) &&
+           add_configuration(list, view, &kubernetes_mutating_webhook_configurations,
+                             options->mutating_configuration, error) &&
+           add_configuration(list, view, &kubernetes_validating_webhook_configurations,
+                             options->validating_configuration, error);
 }
 
 bool certs_report_make(const struct certs_place *place, const struct certs_line *line, time_t now,
                        struct error *error, cJSON **result)
 {
     struct authorities authorities = {0};
+    _cleanup_(certificate_list_freep) certificate_list *served = NULL;
     _cleanup_(cJSON_Deletep) cJSON *report = cJSON_CreateObject();
     if (!report)
         return error_set_no_memory(error);
-    if (!certs_place_read(place, error, &authorities, NULL))
+    if (!certs_place_read_serving(place, line, error, &served) ||
+        !certs_place_read(place, error, &authorities, NULL))
         return false;
+    const struct view view = {.place = place,
+                              .line = line,
+                              .current = authorities.current.certificate,
+                              .served = served,
+                              .now = now};
     bool is_made = add_authorities(report, &authorities, now, error) &&
-                   add_serving(report, place, now, error) &&
-                   add_cluster(report, place, line, authorities.current.certificate, error);
+                   add_serving(report, served, now, error) && add_cluster(report, &view, error);
     authorities_done(&authorities);
     if (is_made)
         *result = take_pointer(&report);
@@ -225,5 +242,7 @@ void certs_report_append_table(const cJSON *report, struct buffer *output)
                                 ? "does not trust the current authority"
                                 : "does not exist";
         buffer_append_format(output, "%s %s: %s\n", text_of(item, "kind"), text_of(item, "name"), state);
+        if (cJSON_IsFalse(json_member(item, "verifies")))
+            buffer_append_format(output, "  what is served is not verified: %s\n", text_of(item, "reason"));
     }
 }

@@ -4,7 +4,8 @@
 #include "webhook/commands/certs.h"
 
 /* Builds {"authorities": [...], "serving": {...}, "lease": {...}, "webhooks": [...]}; what there is none of
- * is absent. The caller owns `*report`. */
+ * is absent. What is served is known from a directory, or from the address that the line gives. The caller
+ * owns `*report`. */
 bool certs_report_make(const struct certs_place *place, const struct certs_line *line, time_t now,
                        struct error *error, cJSON **report) _warn_unused_result_;
 

@@ -10,9 +10,12 @@ import json
 import os
 import pathlib
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 import yaml
@@ -132,7 +135,7 @@ class CertsTest(unittest.TestCase):
         self.assertEqual(names()[0], HOST)
         self.assertEqual(names()[-1], "webhook.example.org")
         (self.folder / "one/tls.crt").write_text("damaged")
-        self.assertIn("tls.crt, whose names are to be kept", self.certs("rotate", code=2))
+        self.assertIn("names that are to be kept, unless --service is given: tls.crt", self.certs("rotate", code=2))
         self.certs("rotate", "--service=other")
 
     def test_looking_makes_no_directory(self):
@@ -209,6 +212,47 @@ class CertsTest(unittest.TestCase):
         self.assertIn("cut off", check(f"--certificate={self.cut(one / 'tls.crt')}", pair[1], code=2))
         self.assertIn("no private key", check(pair[0], f"--key={self.cut(one / 'tls.key')}", code=2))
         self.assertIn("without the other", check(pair[0], code=2))
+
+    def serve(self, folder="one", handshakes=1):
+        """A server with the folder's pair, for so many handshakes; its address."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.folder / folder / "tls.crt", self.folder / folder / "tls.key")
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+
+        def shake_hands():
+            for _ in range(handshakes):
+                plain, _ = listener.accept()
+                with plain, context.wrap_socket(plain, server_side=True) as secure:
+                    # The client says no more.
+                    secure.recv(1)
+        thread = threading.Thread(target=shake_hands)
+        thread.start()
+        self.addCleanup(thread.join)
+        return f"127.0.0.1:{listener.getsockname()[1]}"
+
+    def test_what_a_server_presents_is_shown_and_checked(self):
+        self.certs("init", "--dns-name=webhook.example.com")
+        self.certs("rotate", "--authority")
+        self.certs("rotate", "--authority", "--promote")
+        self.certs("init", folder="other")
+        address = f"--address={self.serve(handshakes=5)}"
+        status = json.loads(self.certs("status", "--output=json", address, folder="other"))
+        shown = json.loads(self.certs("status", "--output=json"))
+        self.assertEqual(status["serving"], shown["serving"])
+        self.assertEqual(len(status["serving"]["chain"]), 2)
+        self.assertEqual(self.certs("check", address), "ok\n")
+        self.assertEqual(self.certs("check", address, "--host=webhook.example.com"), "ok\n")
+        self.assertIn("hostname mismatch", self.certs("check", address, "--service=another", code=1).lower())
+        self.assertIn("issuer", self.certs("check", address, folder="other", code=1))
+
+    def test_address_without_a_tls_server_is_told(self):
+        self.certs("init")
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        self.assertIn(f"no handshake with 127.0.0.1:{port}", self.certs("check", f"--address=127.0.0.1:{port}", code=3))
+        for address in ("127.0.0.1", ":8443", "::1:8443", "name:https", "name:"):
+            self.assertIn("must be HOST:PORT", self.certs("status", f"--address={address}", code=2))
 
     def cut(self, path):
         shorter = self.folder / f"cut-{path.name}"
