@@ -110,6 +110,9 @@ static void collect_expiry(void *context, struct prometheus_output *output)
     else
         prometheus_sample(output, (const char *[]){"serving"},
                           (double) certificate_files_expiry(parts->certificate_files));
+    time_t client_expiry = parts->clients ? client_authentication_expiry(parts->clients) : 0;
+    if (client_expiry)
+        prometheus_sample(output, (const char *[]){"client-authority"}, (double) client_expiry);
 }
 
 static void collect_configuration(void *context, struct prometheus_output *output)

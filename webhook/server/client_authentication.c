@@ -16,7 +16,8 @@ struct client_authentication {
     const char *const *names;
     size_t name_count;
     pthread_rwlock_t lock;
-    gnutls_x509_trust_list_t authorities; /* under the lock */
+    gnutls_x509_trust_list_t authorities; /* under the lock, as is what follows */
+    time_t expiry;
     atomic_uint generation;
 };
 
@@ -26,7 +27,25 @@ struct client_chain {
     unsigned count;
 };
 
-static bool read_authorities(const char *path, struct error *error, gnutls_x509_trust_list_t *result)
+/* When the last of them expires; 0 when that cannot be told. */
+static time_t last_expiry(const gnutls_datum_t *pem)
+{
+    time_t last = 0;
+    unsigned count = 0;
+    gnutls_x509_crt_t *list = NULL;
+    if (gnutls_x509_crt_list_import2(&list, &count, pem, GNUTLS_X509_FMT_PEM, 0) < 0)
+        return 0;
+    for (unsigned i = 0; i < count; i++) {
+        time_t end = gnutls_x509_crt_get_expiration_time(list[i]);
+        last = end > last ? end : last;
+        gnutls_x509_crt_deinit(list[i]);
+    }
+    gnutls_free(list);
+    return last;
+}
+
+static bool read_authorities(const char *path, struct error *error, gnutls_x509_trust_list_t *result,
+                             time_t *expiry)
 {
     _cleanup_(freep) char *text = NULL;
     size_t length = 0;
@@ -43,17 +62,20 @@ static bool read_authorities(const char *path, struct error *error, gnutls_x509_
                          count < 0 ? gnutls_strerror(count) : "no certificate in it");
     }
     *result = list;
+    *expiry = last_expiry(&pem);
     return true;
 }
 
 bool client_authentication_reload(struct client_authentication *authentication, struct error *error)
 {
+    time_t expiry = 0;
     gnutls_x509_trust_list_t fresh = NULL;
-    if (!read_authorities(authentication->path, error, &fresh))
+    if (!read_authorities(authentication->path, error, &fresh, &expiry))
         return false;
     pthread_rwlock_wrlock(&authentication->lock);
     gnutls_x509_trust_list_t old = authentication->authorities;
     authentication->authorities = fresh;
+    authentication->expiry = expiry;
     atomic_fetch_add(&authentication->generation, 1);
     pthread_rwlock_unlock(&authentication->lock);
     if (old)
@@ -92,6 +114,14 @@ void client_authentication_free(struct client_authentication *authentication)
 unsigned client_authentication_generation(struct client_authentication *authentication)
 {
     return atomic_load_explicit(&authentication->generation, memory_order_relaxed);
+}
+
+time_t client_authentication_expiry(struct client_authentication *authentication)
+{
+    pthread_rwlock_rdlock(&authentication->lock);
+    time_t expiry = authentication->expiry;
+    pthread_rwlock_unlock(&authentication->lock);
+    return expiry;
 }
 
 static void chain_done(struct client_chain *chain)

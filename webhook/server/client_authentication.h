@@ -12,6 +12,7 @@
 
 #include <gnutls/gnutls.h>
 #include <stddef.h>
+#include <time.h>
 
 /* Most certificates a client may present. */
 #define CLIENT_CHAIN 8
@@ -35,6 +36,10 @@ bool client_authentication_reload(struct client_authentication *authentication,
 
 /* Changes with every reload, so that a cached answer can be told to be old. Never 0. */
 unsigned client_authentication_generation(struct client_authentication *authentication);
+
+/* When the last of the authorities expires: from then on no client is accepted. 0 when that cannot be told.
+ */
+time_t client_authentication_expiry(struct client_authentication *authentication);
 
 /* Whether the client of this established session may ask; ERROR_PERMISSION_DENIED with the reason otherwise.
  * From any thread. */

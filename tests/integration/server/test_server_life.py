@@ -165,6 +165,8 @@ class ClientCertificates(unittest.TestCase):
             for client in (None, Certificate("stranger", authority), Certificate("api-server")):
                 self.assertEqual(server.review(client=client)[0], 403)
             self.assertEqual(server.ask("GET", "/readyz")[0], 200)
+            self.assertGreater(server.metrics()["openshell_injector_certificate_expiry_timestamp_seconds"
+                                                '{certificate="client-authority"}'], time.time())
             self.check_resumed_sessions(server, Certificate("stranger", authority), 403)
             self.check_resumed_sessions(server, Certificate("api-server", authority), 200)
             fresh = Certificate("clients", is_authority=True)

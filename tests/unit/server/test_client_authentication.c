@@ -159,6 +159,21 @@ static void asks_again_on_open_connections_after_a_reload(void **state)
     tls_client_done(&client);
 }
 
+static void tells_when_the_last_authority_expires(void **state)
+{
+    (void) state;
+    struct error error;
+    char both[2 * sizeof authority.certificate];
+    struct test_certificate later;
+    time_t end = time(NULL) + 86400;
+    assert_in_range(client_authentication_expiry(clients), time(NULL) + 3500, time(NULL) + 3700);
+    test_certificate_make(&(struct test_certificate_options){.is_authority = true, .not_after = end}, &later);
+    snprintf(both, sizeof both, "%s%s", later.certificate, authority.certificate);
+    temporary_write(&fixture.directory, "ca.crt", both);
+    assert_true(client_authentication_reload(clients, &error));
+    assert_int_equal(client_authentication_expiry(clients), end);
+}
+
 static void keeps_the_authority_when_the_file_is_bad(void **state)
 {
     (void) state;
@@ -185,6 +200,7 @@ int main(void)
         CLIENT_TEST(refuses_any_other_name, set_up_names),
         CLIENT_TEST(answers_health_without_a_certificate, set_up_names),
         CLIENT_TEST(asks_again_on_open_connections_after_a_reload, set_up_any_name),
+        CLIENT_TEST(tells_when_the_last_authority_expires, set_up_any_name),
         CLIENT_TEST(keeps_the_authority_when_the_file_is_bad, set_up_any_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
