@@ -14,10 +14,8 @@ import signal
 import time
 import unittest
 
-import yaml
-
 import webhook_server
-from certificate_replicas import (CONFIGURATIONS, DRAIN_FLAG, REPOSITORY, WAIT_LIMIT_S, Load, Replica, Replicas,
+from certificate_replicas import (CONFIGURATIONS, DRAIN_FLAG, PORT, WAIT_LIMIT_S, Load, Replica, Replicas,
                                   install, verifications)
 from own_addresses import OwnAddresses
 from webhook_server import NAMESPACE, SERVICE_NAME, wait_for
@@ -115,8 +113,17 @@ class CertificatesTest(WebhookTestCase):
         wait_for(lambda: sum(replica.rotations() for replica in self.replicas.items) - before >= ROTATIONS,
                  WAIT_LIMIT_S + ROTATIONS * LIFE_S, f"{ROTATIONS} rotations")
         self.assert_verified_by_others()
-        code, text = self.certs("check")
-        self.assertEqual((code, text), (0, "ok\n"))
+        for replica in self.replicas.items:
+            address = f"--address={replica.address}:{PORT}"
+            self.assertEqual(self.certs("check", address), (0, "ok\n"))
+            code, text = self.certs("status", "--output=json", address)
+            status = webhook_server.json.loads(text)
+            self.assertEqual(status["serving"]["names"][0], SERVICE_NAME)
+            self.assertEqual([webhook["verifies"] for webhook in status["webhooks"]], [True, True])
+        # What somebody else serves, the API server in this case, is not verified.
+        code, text = self.certs("check", f"--address={self.replicas.api.host}")
+        self.assertEqual(code, 1, text)
+        self.assertIn("the caBundle does not verify the certificate", text)
 
     def test_replicas_are_killed_and_come_back(self):
         for _ in range(1 + ROTATIONS // 50):
@@ -198,7 +205,6 @@ class CertificatesTest(WebhookTestCase):
                 print(f"\n{plural}: right again after {time.monotonic() - begin:.3f} s", flush=True)
         webhook_server.wait_until_called(self.cluster, sandbox_pod("probe"))
 
-
     def may(self, verb, group, resource, name="", namespace=NAMESPACE):
         """Whether the webhook's own account may do this."""
         status, answer = self.replicas.api.request(
@@ -242,53 +248,6 @@ class CertificatesTest(WebhookTestCase):
             code, text = self.certs(*arguments, kubeconfig=kubeconfig)
             self.assertEqual(code, 2, text)
             self.assertIn(f'secrets "{SECRET}" is forbidden: User "system:serviceaccount:{NAMESPACE}:default"', text)
-
-    def test_audit_component_fits_together(self):
-        overlay = self.directory / "audit-overlay"
-        overlay.mkdir()
-        places = {kind: os.path.relpath(REPOSITORY / "manifests" / place, overlay.resolve())
-                  for kind, place in (("resources", "base"), ("components", "components/audit"))}
-        overlay.joinpath("kustomization.yaml").write_text(yaml.safe_dump(
-            {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
-            | {kind: [place] for kind, place in places.items()}))
-        documents = list(yaml.safe_load_all(self.cluster.kubectl("kustomize", overlay)))
-        claims = [document["metadata"]["name"] for document in documents if document["kind"] == "PersistentVolumeClaim"]
-        # All in one namespace, whatever the overlay's own is.
-        homes = {document["metadata"].get("namespace") for document in documents
-                 if document["kind"] in ("Deployment", "PersistentVolumeClaim")}
-        self.assertEqual(homes, {NAMESPACE})
-        pod = next(document for document in documents if document["kind"] == "Deployment")["spec"]["template"]["spec"]
-        self.assertIn({"name": "audit", "persistentVolumeClaim": {"claimName": claims[0]}}, pod["volumes"])
-        container = pod["containers"][0]
-        options = dict(argument.split("=", 1) for argument in container["args"] if argument.startswith("--audit-") and
-                       "=" in argument)
-        mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-        self.assertEqual(options["--audit-directory"], mounts["audit"] + "/$(POD_NAME)")
-        self.assertTrue(options["--audit-signing-key"].startswith(mounts["audit-key"] + "/"))
-        self.assertEqual(container["env"][0]["name"], "POD_NAME")
-
-    def test_cert_manager_overlay_fits_together(self):
-        text = self.cluster.kubectl("kustomize", REPOSITORY / "manifests/overlays/cert-manager")
-        documents = [document for document in yaml.safe_load_all(text) if document]
-
-        def named(kind):
-            return {document["metadata"]["name"]: document for document in documents if document["kind"] == kind}
-        deployment, certificates, issuers = named("Deployment")[NAMESPACE], named("Certificate"), named("Issuer")
-        mounted = {volume["secret"]["secretName"] for volume in deployment["spec"]["template"]["spec"]["volumes"]
-                   if "secret" in volume}
-        serving = next(certificate for certificate in certificates.values()
-                       if certificate["spec"]["secretName"] in mounted)
-        self.assertIn(SERVICE_NAME, serving["spec"]["dnsNames"])
-        for certificate in certificates.values():
-            self.assertIn(certificate["spec"]["issuerRef"]["name"], issuers)
-        authority = issuers[serving["spec"]["issuerRef"]["name"]]["spec"]["ca"]["secretName"]
-        self.assertTrue(any(certificate["spec"]["secretName"] == authority and certificate["spec"]["isCA"]
-                            for certificate in certificates.values()))
-        for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
-            configuration = named(kind)[NAMESPACE]
-            self.assertEqual(configuration["metadata"]["annotations"]["cert-manager.io/inject-ca-from"],
-                             f"{NAMESPACE}/{serving['metadata']['name']}")
-            self.assertFalse(any("caBundle" in webhook["clientConfig"] for webhook in configuration["webhooks"]))
 
 
 if __name__ == "__main__":
