@@ -151,6 +151,8 @@ bool certs_check(const struct certs_line *line, struct error *error, struct buff
             .certificate = line->certificate, .key = line->key, .bundle = line->bundle, .host = line->host};
         if (!line->certificate || !line->key)
             return error_set(error, ERROR_INVALID, "--certificate and --key: one without the other");
+        if (line->address)
+            return error_set(error, ERROR_INVALID, "--address: not together with --certificate");
         if (line->host && !line->bundle)
             return error_set(error, ERROR_INVALID, "--host: means nothing without --bundle");
         is_valid = check_pair(&pair, margin_s, error);

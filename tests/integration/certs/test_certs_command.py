@@ -213,6 +213,7 @@ class CertsTest(unittest.TestCase):
         self.assertIn("cut off", check(f"--certificate={self.cut(one / 'tls.crt')}", pair[1], code=2))
         self.assertIn("no private key", check(pair[0], f"--key={self.cut(one / 'tls.key')}", code=2))
         self.assertIn("without the other", check(pair[0], code=2))
+        self.assertIn("not together", check(*pair, "--address=127.0.0.1:8443", code=2))
 
     def serve(self, folder="one", handshakes=1):
         """A server with the folder's pair, for so many handshakes; its address."""
