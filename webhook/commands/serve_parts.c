@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define CONNECTION_MEMORY_BYTES (16u * 1024)
+/* A refused pair is looked at again after so many polls. */
+#define REFUSED_POLLS 4
 
 /* Namespaces matter only while no sandbox uid is configured (contract/supervised-pod.md H.6). */
 static bool needs_namespaces(struct serve_parts *parts)
@@ -304,10 +306,24 @@ static void reload_certificate(struct serve_parts *parts)
     struct error error;
     bool is_loaded = certificate_files_reload(parts->certificate_files, &error);
     injector_metrics_count_reload(parts->metrics.certificate_reloads, is_loaded);
+    parts->refused_polls = !is_loaded;
     if (is_loaded)
         log_message(LOG_LEVEL_INFO, "certificate reloaded");
     else
         log_failure(LOG_LEVEL_ERROR, "the certificate was not reloaded, the old one stays", &error);
+}
+
+/* A pair that was refused since it is not valid yet by this machine's clock will be, without another change
+ * of its files. That it was refused is logged and counted once. */
+static void retry_certificate(struct serve_parts *parts)
+{
+    struct error error;
+    if (!parts->refused_polls || parts->refused_polls++ % REFUSED_POLLS ||
+        !certificate_files_reload(parts->certificate_files, &error))
+        return;
+    parts->refused_polls = 0;
+    injector_metrics_count_reload(parts->metrics.certificate_reloads, true);
+    log_message(LOG_LEVEL_INFO, "certificate reloaded");
 }
 
 static void reload_clients(struct serve_parts *parts)
@@ -336,6 +352,8 @@ void serve_parts_poll_files(struct serve_parts *parts)
         reload_configuration(parts);
     if (file_watch_poll(&parts->certificate_watch))
         reload_certificate(parts);
+    else
+        retry_certificate(parts);
     if (file_watch_poll(&parts->client_watch))
         reload_clients(parts);
     if (parts->audit)

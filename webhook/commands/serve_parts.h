@@ -32,6 +32,7 @@ struct serve_parts {
     struct server *server;
     struct http_listener *listener;
     struct file_watch configuration_watch, certificate_watch, client_watch;
+    unsigned refused_polls; /* since the certificate files were refused; 0: they were not */
 };
 
 /* Starts everything; `options` and `configurations` outlive it. The caller calls serve_parts_stop, also after

@@ -10,13 +10,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
 class Certificate:
-    """A certificate with its key; signed by `issuer`, or by itself."""
+    """A certificate with its key; signed by `issuer`, or by itself. Valid for `valid`, from `begin` from now on or, if
+    there is none, since an hour ago."""
 
-    def __init__(self, name, issuer=None, is_authority=False, valid=datetime.timedelta(hours=1)):
+    def __init__(self, name, issuer=None, is_authority=False, valid=datetime.timedelta(hours=1), begin=None):
         now = datetime.datetime.utcnow()
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.private = ec.generate_private_key(ec.SECP256R1())
-        start = now - datetime.timedelta(hours=1)
+        start = now + (begin or datetime.timedelta(hours=-1))
         builder = (
             x509.CertificateBuilder()
             .subject_name(self.name)

@@ -77,6 +77,20 @@ class CertificateReload(ServerTest):
         self.assertEqual(metrics['openshell_injector_certificate_reloads_total{result="failure"}'], 4)
         self.rotate()
 
+    def test_a_pair_that_is_not_valid_yet_is_taken_in_once_it_is(self):
+        """Who made it has a clock that is a little fast."""
+        old = self.served_serial()
+        early = Certificate("server", self.server.authority, begin=datetime.timedelta(seconds=5))
+        self.server.write_pair(early)
+        lines = wait_until(lambda: self.server.log("the certificate was not reloaded, the old one stays"))
+        self.assertIn("not valid before", lines[0]["reason"])
+        self.assertEqual(self.served_serial(), old)
+        wait_until(lambda: self.served_serial() == early.serial)
+        self.assertEqual(len(self.server.log("the certificate was not reloaded, the old one stays")), 1)
+        metrics = self.server.metrics()
+        self.assertEqual(metrics['openshell_injector_certificate_reloads_total{result="failure"}'], 1)
+        self.assertEqual(metrics['openshell_injector_certificate_reloads_total{result="success"}'], 1)
+
     def test_a_secret_that_swaps_its_link(self):
         """As the kubelet does: the files are links through a link to a directory, which is replaced."""
         directory = self.server.directory
