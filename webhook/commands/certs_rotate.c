@@ -31,6 +31,10 @@ static bool change(const struct certs_line *line, const struct rotation_policy *
         buffer_append_string(output, "the next authority signs from now on\n");
         return authorities_promote(authorities, now, rotation_retired_until(policy, now), error);
     }
+    if (line->is_authority && authorities->retired_count == AUTHORITIES_RETIRED_MAXIMUM)
+        return error_set(error, ERROR_FAILED_PRECONDITION,
+                         "%d authorities are retired already: another could not sign until one has gone",
+                         AUTHORITIES_RETIRED_MAXIMUM);
     if (line->is_authority) {
         buffer_append_string(output, "made the next authority\n");
         return authorities_prepare(authorities, policy->algorithm, now, policy->authority_life_s, error);

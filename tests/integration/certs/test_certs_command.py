@@ -150,6 +150,17 @@ class CertsTest(unittest.TestCase):
         self.certs("rotate", "--authority")
         self.assertIn("made already", self.certs("rotate", "--authority", code=2))
 
+    def test_authority_is_not_made_while_too_many_are_retired(self):
+        self.certs("init")
+        for _ in range(8):
+            self.certs("rotate", "--authority")
+            self.certs("rotate", "--authority", "--promote")
+        before = (self.folder / "one/authorities.json").read_text()
+        self.assertIn("8 authorities are retired already", self.certs("rotate", "--authority", code=2))
+        self.assertEqual((self.folder / "one/authorities.json").read_text(), before)
+        self.certs("rotate")
+        self.assertEqual(self.certs("check"), "ok\n")
+
     def test_init_leaves_what_is_there(self):
         self.certs("init")
         before = {name: (self.folder / "one" / name).read_bytes() for name in FILES}
