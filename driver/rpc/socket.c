@@ -186,6 +186,30 @@ bool rpc_socket_open(const char *path, struct error *error, struct rpc_socket **
     return true;
 }
 
+/* A missing directory will be made in the nearest one above it that is there, if we may write to that. */
+static bool check_can_create(const char *path, struct error *error)
+{
+    _cleanup_(freep) char *above = strdup(path);
+    if (!above)
+        return error_set_no_memory(error);
+    struct stat ignored;
+    const char *found = above;
+    while (stat(found, &ignored) < 0) {
+        if (errno != ENOENT)
+            return error_set_errno(error, ERROR_IO, errno, "socket directory \"%s\"", path);
+        char *slash = strrchr(above, '/');
+        if (!slash)
+            found = ".";
+        else if (slash == above)
+            found = "/";
+        else
+            *slash = '\0';
+    }
+    return faccessat(AT_FDCWD, found, W_OK | X_OK, AT_EACCESS) == 0 ||
+           error_set_errno(error, ERROR_FAILED_PRECONDITION, errno,
+                           "socket directory \"%s\" cannot be made in \"%s\"", path, found);
+}
+
 bool rpc_socket_check(const char *path, struct error *error)
 {
     _cleanup_(split_path_done) struct split_path split = {0};
@@ -195,8 +219,7 @@ bool rpc_socket_check(const char *path, struct error *error)
     bool exists;
     if (open_parent(split.parent, error, &parent))
         return examine_existing(parent, split.name, path, error, &exists);
-    /* A missing directory will be made. */
-    return error->code == ERROR_NOT_FOUND;
+    return error->code == ERROR_NOT_FOUND && check_can_create(split.parent, error);
 }
 
 int rpc_socket_descriptor(const struct rpc_socket *opened)

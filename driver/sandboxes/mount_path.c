@@ -28,10 +28,11 @@ static bool is_within(const char *path, size_t length, const char *ancestor, siz
            (length == ancestor_length || path[ancestor_length] == '/');
 }
 
+/* Those of ASCII, and U+0080 to U+009F, which UTF-8 writes as 0xc2 and the character itself. */
 static bool has_control_character(const char *path)
 {
-    for (; *path; path++) {
-        if (iscntrl((unsigned char) *path))
+    for (const unsigned char *at = (const unsigned char *) path; *at; at++) {
+        if (iscntrl(*at) || (at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f))
             return true;
     }
     return false;
@@ -68,14 +69,15 @@ static bool is_control_path(const char *path, size_t length)
 
 const char *mount_path_problem(const char *path)
 {
-    size_t length = trimmed_length(path);
+    size_t length = trimmed_length(path), whole_length = strlen(path);
     if (*path != '/')
         return "must be an absolute path";
     if (length == 1)
         return "must not be the root directory";
-    if (has_control_character(path) || path[strlen(path) - 1] == ' ')
+    if (has_control_character(path) || path[whole_length - 1] == ' ')
         return "must not hold control characters or end in a space";
-    if (has_bad_part(path + 1, length - 1, true))
+    /* One slash at the end may stay; a second one makes an empty part. */
+    if (has_bad_part(path + 1, whole_length - 1 - (path[whole_length - 1] == '/'), true))
         return "must be normalised: no empty parts, no \".\" and no \"..\"";
     if (is_within(WORKSPACE_MOUNT_PATH, strlen(WORKSPACE_MOUNT_PATH), path, length))
         return "must not be " WORKSPACE_MOUNT_PATH " itself; mount below it";

@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/version.h"
 #include "driver/sandboxes/document.h"
+#include "driver/sandboxes/gpu.h"
 #include "driver/sandboxes/lifecycle.h"
 #include "driver/sandboxes/monotonic.h"
 #include "driver/sandboxes/report.h"
@@ -61,8 +62,10 @@ static bool validate_create(void *context, const ProtobufCMessage *request, stru
         (const Compute__ValidateSandboxCreateRequest *) request;
     _cleanup_(cJSON_Deletep) cJSON *document = NULL;
     (void) reply;
+    /* All that a create would refuse its user for: only from here the gateway passes every status on (J.13). */
     return read_document(asked->sandbox, error, &document) &&
-           sandbox_validate(service->sandboxes->configuration, document, error);
+           sandbox_validate(service->sandboxes->configuration, document, error) &&
+           gpu_check(service->sandboxes->client, document, error);
 }
 
 static bool create(void *context, const ProtobufCMessage *request, struct error *error, struct buffer *reply)

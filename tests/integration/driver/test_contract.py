@@ -155,9 +155,9 @@ class Validation(DriverTest):
                             ".volumes[0].persistent_volume_claim.claim_name")
 
     def test_checks_where_volumes_are_mounted(self):
-        refused = ("relative", "/", "/a//b", "/a/./b", "/a/../b", "/a\nb", "/a ", "/sandbox", "/sandbox/", "/opt",
-                   "/opt/openshell/x", "/etc/openshell", "/etc", "/run", "/var/run/netns", "/var", "/run/openshell/x",
-                   "/var/run/secrets/openshell")
+        refused = ("relative", "/", "/a//b", "/a//", "/a/./b", "/a/../b", "/a\nb", "/a\x85", "/a ", "/sandbox",
+                   "/sandbox/", "/opt", "/opt/openshell/x", "/etc/openshell", "/etc", "/run", "/var/run/netns", "/var",
+                   "/run/openshell/x", "/var/run/secrets/openshell")
         for path in refused:
             self.refused_config(self.mount(mount_path=path), ".containers.agent.volume_mounts[0].mount_path")
         for path in ("/data", "/data/", "/sandbox/x", "/etc/other", "/opt/openshellx", "/run/other"):
@@ -205,7 +205,8 @@ class Life(DriverTest):
     def test_refuses_gpus_that_no_node_has(self):
         message = sandbox("gpu")
         message.spec.resource_requirements.gpu.SetInParent()
-        self.assert_status(grpc.StatusCode.FAILED_PRECONDITION, self.client.CreateSandbox, sandbox=message, text="GPU")
+        for call in (self.client.ValidateSandboxCreate, self.client.CreateSandbox):
+            self.assert_status(grpc.StatusCode.FAILED_PRECONDITION, call, sandbox=message, text="GPU")
 
     def test_keeps_the_token_in_its_secret_alone(self):
         token = parts.make_token(sandbox_id="very-secret")

@@ -3,9 +3,12 @@
 import base64
 import concurrent.futures
 import json
+import os
 import pathlib
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -222,9 +225,9 @@ class Operating(ProgramTest):
         return subprocess.run([str(injector.programs() / parts.PROGRAM), *arguments], capture_output=True, text=True,
                               timeout=60, env=injector.environment() | (environment or {}))
 
-    def check(self, kubeconfig):
+    def check(self, kubeconfig, socket=None):
         return self.run_program("check", "--kubeconfig", str(kubeconfig), "--socket",
-                                str(setting.directory / "check" / "driver.sock"))
+                                str(socket or setting.directory / "check" / "driver.sock"))
 
     def test_check_finds_nothing_to_complain_of(self):
         result = self.check(setting.kubeconfig)
@@ -242,6 +245,31 @@ class Operating(ProgramTest):
             setting.webhook.register()
         self.assertEqual(result.returncode, 1)
         self.assertIn("FAIL  webhook supervises sandbox pods", result.stdout)
+
+    def test_check_says_where_no_socket_can_be_made(self):
+        file = setting.directory / "file"
+        file.write_text("")
+        for path, text in ((file / "driver.sock", "must be a directory"), (file / "run" / "driver.sock", "directory"),
+                           (setting.directory / ("x" * 108), "longer than")):
+            with self.subTest(path):
+                result = self.check(setting.kubeconfig, path)
+                self.assertEqual(result.returncode, 1)
+                self.assertRegex(result.stdout, f"FAIL  socket path: .*{text}")
+        made = setting.directory / "missing" / "deep" / "driver.sock"
+        self.assertIn("ok    socket path\n", self.check(setting.kubeconfig, made).stdout)
+        self.assertFalse(made.parent.exists())
+
+    @unittest.skipUnless(os.geteuid() == 0, "root may write everywhere")
+    def test_check_says_where_we_may_not_make_a_directory(self):
+        place = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, place)
+        place.chmod(0o755)
+        # Where it was built it may be out of another user's reach.
+        program = shutil.copy(injector.programs() / parts.PROGRAM, place)
+        command = [program, "check", "--socket", str(place / "run" / "driver.sock")]
+        result = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", *command], capture_output=True, text=True,
+                                timeout=60, env=injector.environment())
+        self.assertIn(f'cannot be made in "{place}": Permission denied', result.stdout)
 
     def kubeconfig_of(self, account):
         token = setting.cluster.kubectl("create", "token", account, "-n", "openshell").strip()
