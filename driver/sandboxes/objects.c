@@ -5,6 +5,7 @@
 #include "common/names.h"
 #include "driver/sandboxes/bare_pod.h"
 #include "driver/sandboxes/document.h"
+#include "driver/sandboxes/fault_point.h"
 #include "driver/sandboxes/pod_state.h"
 #include "driver/sandboxes/record.h"
 #include "kubernetes/objects.h"
@@ -112,6 +113,21 @@ static void map_refusal(struct error *error)
         error->code = ERROR_FAILED_PRECONDITION;
 }
 
+/* Takes a pod that the API server has shown into the registry, or removes it when no webhook has acted. */
+static bool accept_pod(struct sandboxes *sandboxes, const struct sandbox_place *place, const cJSON *pod,
+                       struct error *error)
+{
+    if (pod_is_supervised(pod))
+        return registry_put(sandboxes->registry, REGISTRY_POD, pod, error);
+    struct error removal = {0};
+    const char *uid = kubernetes_object_uid(pod);
+    set_unsupervised(place, error);
+    if (uid && !object_delete_pod(sandboxes, place, uid, UNSUPERVISED_GRACE_SECONDS, &removal))
+        error_set(error, ERROR_FAILED_PRECONDITION, "%s Removing it failed: %s", error->message,
+                  removal.message);
+    return false;
+}
+
 bool object_create_pod(struct sandboxes *sandboxes, const struct sandbox_place *place, const cJSON *document,
                        const char *record_uid, struct error *error)
 {
@@ -124,15 +140,14 @@ bool object_create_pod(struct sandboxes *sandboxes, const struct sandbox_place *
         map_refusal(error);
         return false;
     }
-    if (pod_is_supervised(created))
-        return registry_put(sandboxes->registry, REGISTRY_POD, created, error);
-    struct error removal = {0};
-    const char *uid = kubernetes_object_uid(created);
-    set_unsupervised(place, error);
-    if (uid && !object_delete_pod(sandboxes, place, uid, UNSUPERVISED_GRACE_SECONDS, &removal))
-        error_set(error, ERROR_FAILED_PRECONDITION, "%s Removing it failed: %s", error->message,
-                  removal.message);
-    return false;
+    fault_point("pod.posted");
+    return accept_pod(sandboxes, place, created, error);
+}
+
+bool object_adopt_pod(struct sandboxes *sandboxes, const struct sandbox_place *place, struct error *error)
+{
+    _cleanup_(cJSON_Deletep) cJSON *pod = NULL;
+    return object_get_pod(sandboxes, place, error, &pod) && accept_pod(sandboxes, place, pod, error);
 }
 
 bool object_get_pod(struct sandboxes *sandboxes, const struct sandbox_place *place, struct error *error,

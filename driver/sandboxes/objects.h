@@ -43,6 +43,11 @@ bool object_ensure_claim(struct sandboxes *sandboxes, const struct sandbox_place
 bool object_create_pod(struct sandboxes *sandboxes, const struct sandbox_place *place, const cJSON *document,
                        const char *record_uid, struct error *error) _warn_unused_result_;
 
+/* Takes over a pod of the sandbox's that is there already, which must be supervised just the same. Also
+ * ERROR_NOT_FOUND: there is none, or another's. */
+bool object_adopt_pod(struct sandboxes *sandboxes, const struct sandbox_place *place,
+                      struct error *error) _warn_unused_result_;
+
 /* What a pod of the sandbox's name is; the caller owns `*pod`. ERROR_NOT_FOUND: none, or another's. */
 bool object_get_pod(struct sandboxes *sandboxes, const struct sandbox_place *place, struct error *error,
                     cJSON **pod) _warn_unused_result_;

@@ -7,7 +7,6 @@
 #include "driver/sandboxes/keeper.h"
 #include "driver/sandboxes/monotonic.h"
 #include "driver/sandboxes/objects.h"
-#include "driver/sandboxes/pod_state.h"
 #include "driver/sandboxes/record.h"
 #include "kubernetes/objects.h"
 
@@ -131,16 +130,18 @@ static bool wait_for_former_pod(struct sandboxes *sandboxes, const char *sandbox
     return has_ended;
 }
 
-/* Succeeds when the pod of that name is the sandbox's own and supervised, as after an answer that was lost.
- */
+/* After a create that found the name taken: by the sandbox's own pod, when the answer to an earlier one was
+ * lost. */
 static bool adopt_pod(struct sandboxes *sandboxes, const struct sandbox_place *place, struct error *error)
 {
-    _cleanup_(cJSON_Deletep) cJSON *pod = NULL;
-    struct error lookup = {0};
-    if (error->code != ERROR_ALREADY_EXISTS || !object_get_pod(sandboxes, place, &lookup, &pod) ||
-        !pod_is_supervised(pod))
+    struct error adoption = {0};
+    if (error->code != ERROR_ALREADY_EXISTS)
         return false;
-    return registry_put(sandboxes->registry, REGISTRY_POD, pod, error);
+    if (object_adopt_pod(sandboxes, place, &adoption))
+        return true;
+    if (adoption.code != ERROR_NOT_FOUND)
+        *error = adoption;
+    return false;
 }
 
 static bool launch(struct sandboxes *sandboxes, const struct sandbox_place *place, struct error *error)
@@ -158,13 +159,23 @@ static bool launch(struct sandboxes *sandboxes, const struct sandbox_place *plac
             adopt_pod(sandboxes, place, error));
 }
 
+static bool bring_up(struct sandboxes *sandboxes, const struct sandbox_place *place, bool has_pod,
+                     struct error *error)
+{
+    /* A process that died before it saw the answer to its create may have left an unsupervised pod. */
+    if (has_pod && object_adopt_pod(sandboxes, place, error))
+        return true;
+    if (has_pod && error->code != ERROR_NOT_FOUND)
+        return false;
+    return launch(sandboxes, place, error);
+}
+
 bool sandbox_finish_start(struct sandboxes *sandboxes, const struct sandbox_state *state, struct error *error)
 {
     struct sandbox_place place;
     place_of_state(sandboxes->configuration, state, &place);
-    if (!state->pod.exists && !launch(sandboxes, &place, error))
+    if (!bring_up(sandboxes, &place, state->pod.exists, error))
         return false;
-
     fault_point("start.pod");
     return object_set_desired(sandboxes, &place, DESIRED_RUNNING, false, error);
 }

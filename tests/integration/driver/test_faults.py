@@ -38,6 +38,21 @@ class FaultTest(unittest.TestCase):
         self.assertEqual(caught.exception.code(), code, caught.exception.details())
         self.assertIn(text, caught.exception.details())
 
+    def die(self, point, act):
+        """Runs `act(client)` on a driver that dies at `point`."""
+        doomed = self.start(program="openshell-driver-pods-faults", environment={"OPENSHELL_DRIVER_TEST_DIE_AT": point})
+        try:
+            act(doomed.client)
+        except grpc.RpcError as error:
+            self.assertIn(error.code(), (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL))
+        self.assertEqual(doomed.process.wait(40), -signal.SIGKILL, f"did not die at {point}")
+        doomed.client.close()
+
+    @staticmethod
+    def is_stopped(driver, sandbox_id):
+        found = driver.client.GetSandbox(sandbox_id=sandbox_id).sandbox
+        return any(one.type == "Suspended" and one.status == "True" for one in found.status.conditions)
+
     def delete_all(self, driver):
         watcher = parts.Watcher(driver.client)
         for found in driver.client.ListSandboxes().sandboxes:
@@ -52,18 +67,8 @@ class FaultTest(unittest.TestCase):
 class Death(FaultTest):
     """The driver is killed right after each step of each operation; the next driver makes good."""
 
-    def die(self, point, act):
-        """Runs `act(client)` on a driver that dies at `point`."""
-        doomed = self.start(program="openshell-driver-pods-faults", environment={"OPENSHELL_DRIVER_TEST_DIE_AT": point})
-        try:
-            act(doomed.client)
-        except grpc.RpcError as error:
-            self.assertIn(error.code(), (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL))
-        self.assertEqual(doomed.process.wait(40), -signal.SIGKILL, f"did not die at {point}")
-        doomed.client.close()
-
     def test_a_create_that_was_cut_off_leaves_nothing(self):
-        for point in ("create.record", "create.claim", "create.pod"):
+        for point in ("create.record", "create.claim", "pod.posted", "create.pod"):
             with self.subTest(point):
                 message = sandbox("cut")
                 self.die(point, lambda client: client.CreateSandbox(sandbox=message))
@@ -95,13 +100,8 @@ class Death(FaultTest):
                 self.delete_all(heir)
                 self.assertEqual(heir.stop(), 0)
 
-    @staticmethod
-    def is_stopped(driver, sandbox_id):
-        found = driver.client.GetSandbox(sandbox_id=sandbox_id).sandbox
-        return any(one.type == "Suspended" and one.status == "True" for one in found.status.conditions)
-
     def test_a_start_that_was_cut_off_is_finished(self):
-        for point in ("start.record", "start.pod"):
+        for point in ("start.record", "pod.posted", "start.pod"):
             with self.subTest(point):
                 first = self.start()
                 message = sandbox("started")
@@ -154,11 +154,29 @@ class Supervision(FaultTest):
             self.assert_status(grpc.StatusCode.FAILED_PRECONDITION, one.client.StartSandbox, text="webhook",
                                sandbox_id=stopped.id)
             self.assertEqual(setting.api.list("pods"), [])
-            self.assertTrue(Death.is_stopped(one, stopped.id))
+            self.assertTrue(self.is_stopped(one, stopped.id))
         finally:
             setting.webhook.register()
         one.client.StartSandbox(sandbox_id=stopped.id)
         self.delete_all(one)
+
+    def test_a_driver_that_dies_before_it_looks_leaves_no_unsupervised_pod_to_the_next(self):
+        first = self.start()
+        message = sandbox("unseen")
+        first.client.CreateSandbox(sandbox=message)
+        first.client.StopSandbox(sandbox_id=message.id)
+        self.assertEqual(first.stop(), 0)
+        setting.webhook.unregister()
+        try:
+            self.die("pod.posted", lambda client: client.StartSandbox(sandbox_id=message.id))
+            self.assertIsNotNone(setting.api.find("pods", "default--unseen"))
+            heir = self.start()
+            wait_for(lambda: setting.api.find("pods", "default--unseen") is None, what="the pod's end")
+            wait_for(lambda: self.is_stopped(heir, message.id), what="the sandbox's return to where it was")
+        finally:
+            setting.webhook.register()
+        heir.client.StartSandbox(sandbox_id=message.id)
+        self.delete_all(heir)
 
     def test_a_webhook_that_allows_without_a_patch_is_noticed(self):
         one = self.start()
@@ -323,7 +341,7 @@ class FaultyServer(FaultTest):
         with self.assertRaises(grpc.RpcError):
             self.driver.client.StartSandbox(sandbox_id=message.id)
         self.proxy.fault = lambda method, path, body: None
-        wait_for(lambda: Death.is_stopped(self.driver, message.id))
+        wait_for(lambda: self.is_stopped(self.driver, message.id))
         self.driver.client.StartSandbox(sandbox_id=message.id)
         self.delete_all(self.driver)
 
@@ -438,7 +456,7 @@ class Interruptions(FaultTest):
         watcher.wait_snapshot(missing.id, lambda found: ready_condition(found).reason == "PodMissing")
         stop.result(30)
         create.result(30)
-        self.assertTrue(Death.is_stopped(one, ended.id))
+        self.assertTrue(self.is_stopped(one, ended.id))
         self.assertEqual(len(one.client.ListSandboxes().sandboxes), 4)
         self.assertFalse(any(event.WhichOneof("payload") == "deleted" for event in watcher.events))
         pool.shutdown()
