@@ -106,7 +106,8 @@ static bool create_in_turn(struct sandboxes *sandboxes, const cJSON *document, c
     struct sandbox_state state;
     struct error ignored; /* the keeper tries again */
     state_of_document(&place, document, &state);
-    (void) !sandbox_roll_back(sandboxes, &state, *record_uid ? record_uid : NULL, &ignored);
+    if (!sandbox_roll_back(sandboxes, &state, *record_uid ? record_uid : NULL, &ignored))
+        registry_refuse(sandboxes->registry, document_id(document), record_uid, sandboxes->instance);
     return false;
 }
 

@@ -83,6 +83,13 @@ bool object_set_desired(struct sandboxes *sandboxes, const struct sandbox_place 
            object_patch_record(sandboxes, place, patch, error);
 }
 
+/* The refusals of admission are the user's to read; the gateway passes on only this status as it is. */
+static void map_refusal(struct error *error)
+{
+    if (error->code == ERROR_PERMISSION_DENIED || error->code == ERROR_INVALID)
+        error->code = ERROR_FAILED_PRECONDITION;
+}
+
 bool object_ensure_claim(struct sandboxes *sandboxes, const struct sandbox_place *place,
                          const cJSON *document, const char *record_uid, struct error *error)
 {
@@ -92,9 +99,13 @@ bool object_ensure_claim(struct sandboxes *sandboxes, const struct sandbox_place
         return false;
     if (!claim)
         return true;
-    return (bare_pod_set_owner(claim, place->record, record_uid, error) &&
-            kubernetes_create(sandboxes->client, &target, claim, NULL, error, NULL)) ||
-           error->code == ERROR_ALREADY_EXISTS;
+    if (!bare_pod_set_owner(claim, place->record, record_uid, error))
+        return false;
+    if (kubernetes_create(sandboxes->client, &target, claim, NULL, error, NULL) ||
+        error->code == ERROR_ALREADY_EXISTS)
+        return true;
+    map_refusal(error);
+    return false;
 }
 
 static void set_unsupervised(const struct sandbox_place *place, struct error *error)
@@ -104,13 +115,6 @@ static void set_unsupervised(const struct sandbox_place *place, struct error *er
         "pod %s in namespace %s was not changed by the openshell-injector webhook, so its agent would run "
         "without a supervisor; it was removed. Is the webhook installed, and does it select this namespace?",
         place->pod, place->namespace_name);
-}
-
-/* The refusals of admission are the user's to read; the gateway passes on only this status as it is. */
-static void map_refusal(struct error *error)
-{
-    if (error->code == ERROR_PERMISSION_DENIED || error->code == ERROR_INVALID)
-        error->code = ERROR_FAILED_PRECONDITION;
 }
 
 /* Takes a pod that the API server has shown into the registry, or removes it when no webhook has acted. */

@@ -32,7 +32,8 @@ bool object_set_desired(struct sandboxes *sandboxes, const struct sandbox_place 
                         enum desired_state desired, bool is_starting,
                         struct error *error) _warn_unused_result_;
 
-/* Creates the workspace's claim unless the sandbox has none or it is there already. */
+/* Creates the workspace's claim unless the sandbox has none or it is there already. What admission or a quota
+ * refuses is ERROR_FAILED_PRECONDITION. */
 bool object_ensure_claim(struct sandboxes *sandboxes, const struct sandbox_place *place,
                          const cJSON *document, const char *record_uid,
                          struct error *error) _warn_unused_result_;

@@ -136,6 +136,17 @@ static bool is_from_start(const struct registry *registry, const struct registry
     return !registry->is_listed[REGISTRY_RECORD];
 }
 
+static bool is_refused(const struct registry_entry *entry, const char *uid)
+{
+    return entry->state.record.is_refused && strcmp(entry->state.record.uid, uid) == 0;
+}
+
+static void mark_refused(struct record_state *record, const char *instance)
+{
+    record->is_refused = record->is_creating = true;
+    state_copy_text(record->starting_by, sizeof record->starting_by, instance);
+}
+
 static bool was_removed(const struct registry *registry, const char *uid)
 {
     for (size_t index = 0; index < REMOVED_UIDS; index++) {
@@ -167,6 +178,8 @@ bool registry_put(struct registry *registry, enum registry_part part, const cJSO
     }
     entry->generation[part] = registry->generation[part];
     read.record.is_from_start = is_from_start(registry, entry, &read.record);
+    if (is_refused(entry, read.record.uid))
+        mark_refused(&read.record, entry->state.record.starting_by);
     if (!is_outdated(entry, part, uid, state_read_version(object))) {
         if (part == REGISTRY_RECORD)
             entry->state.record = read.record;
@@ -198,6 +211,19 @@ void registry_remove(struct registry *registry, enum registry_part part, const c
     if (entry && registry_entry_has(entry, part) &&
         (!uid || strcmp(uid, registry_entry_uid(entry, part)) == 0))
         forget(registry, entry, part);
+    registry_unlock_and_tell(registry, before);
+}
+
+void registry_refuse(struct registry *registry, const char *sandbox_id, const char *uid, const char *instance)
+{
+    registry_lock(registry);
+    uint64_t before = registry->journal.next;
+    struct registry_entry *entry = registry_table_find(&registry->table, sandbox_id);
+    if (entry && registry_entry_has(entry, REGISTRY_RECORD) &&
+        strcmp(uid, registry_entry_uid(entry, REGISTRY_RECORD)) == 0) {
+        mark_refused(&entry->state.record, instance);
+        settle(registry, entry);
+    }
     registry_unlock_and_tell(registry, before);
 }
 

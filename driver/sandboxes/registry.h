@@ -39,6 +39,12 @@ bool registry_put(struct registry *registry, enum registry_part part, const cJSO
 void registry_remove(struct registry *registry, enum registry_part part, const char *sandbox_id,
                      const char *uid);
 
+/* A create of ours has failed for the gateway, and what is left could not be removed yet. From now on the
+ * record with this uid is one that `instance` is creating, also if it turns out to say that the create has
+ * ended. */
+void registry_refuse(struct registry *registry, const char *sandbox_id, const char *uid,
+                     const char *instance);
+
 /* A full list: what is put between the two stays, all else of this part is gone at the end. */
 void registry_list_begin(struct registry *registry, enum registry_part part);
 void registry_list_end(struct registry *registry, enum registry_part part);

@@ -29,6 +29,7 @@ struct record_state {
     /* The driver process whose create or start of the sandbox has not ended, "" when there is none. */
     char starting_by[INSTANCE_BYTES];
     bool is_from_start;      /* this driver found the record when it started */
+    bool is_refused;         /* its create failed for the gateway: it is creating, whatever the record says */
     int64_t token_issued_s;  /* Unix time; 0: unknown */
     int64_t token_expires_s; /* 0: never */
 };

@@ -87,6 +87,25 @@ static void shows_a_sandbox_once_its_create_has_ended(void **state)
     assert_int_equal(registry_count(registry), 1);
 }
 
+static void keeps_a_refused_create_to_itself_whatever_its_record_says(void **state)
+{
+    (void) state;
+    struct sandbox_state found;
+    put(REGISTRY_RECORD, "a", "r1", 1, "Creating");
+    registry_refuse(registry, "a", "r0", "instance"); /* another record's */
+    put(REGISTRY_RECORD, "a", "r1", 2, "Created");
+    assert_int_equal(registry_count(registry), 1);
+    registry_refuse(registry, "a", "r1", "instance");
+    put(REGISTRY_RECORD, "a", "r1", 3, "Created");
+    assert_int_equal(registry_count(registry), 0);
+    assert_true(registry_find(registry, "a", &found));
+    assert_true(found.record.is_creating);
+    assert_string_equal(found.record.starting_by, "instance");
+    registry_remove(registry, REGISTRY_RECORD, "a", "r1");
+    put(REGISTRY_RECORD, "a", "r2", 4, "Created");
+    assert_int_equal(registry_count(registry), 1);
+}
+
 static void tells_each_change_once_and_only_the_last_of_several(void **state)
 {
     (void) state;
@@ -237,6 +256,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(shows_a_sandbox_once_its_create_has_ended),
+        TEST(keeps_a_refused_create_to_itself_whatever_its_record_says),
         TEST(tells_each_change_once_and_only_the_last_of_several),
         TEST(never_replaces_an_object_by_an_older_version),
         TEST(never_brings_back_what_is_gone),
