@@ -62,7 +62,7 @@ static bool validate_create(void *context, const ProtobufCMessage *request, stru
         (const Compute__ValidateSandboxCreateRequest *) request;
     _cleanup_(cJSON_Deletep) cJSON *document = NULL;
     (void) reply;
-    /* All that a create would refuse its user for: only from here the gateway passes every status on (J.13). */
+    /* All that a create would refuse its user for: the gateway passes every status of this call on (J.13). */
     return read_document(asked->sandbox, error, &document) &&
            sandbox_validate(service->sandboxes->configuration, document, error) &&
            gpu_check(service->sandboxes->client, document, error);
