@@ -16,6 +16,9 @@
 
 #define ROLL_BACK_GRACE_SECONDS 1
 
+/* How long a create waits for a deleted sandbox of its id to be gone. */
+#define FORMER_WAIT_SECONDS 5
+
 bool sandboxes_find(struct sandboxes *sandboxes, const char *sandbox_id, struct error *error,
                     struct sandbox_state *state)
 {
@@ -28,6 +31,17 @@ bool sandboxes_find(struct sandboxes *sandboxes, const char *sandbox_id, struct 
         state->record.is_creating)
         return error_set(error, ERROR_NOT_FOUND, "sandbox %s does not exist", sandbox_id);
     return true;
+}
+
+/* The end of a sandbox is told a moment before its record goes, and then its id may come again. Not during
+ * the operation, which would keep the record. */
+static void wait_for_former(struct sandboxes *sandboxes, const char *sandbox_id)
+{
+    struct sandbox_state former;
+    if (registry_find(sandboxes->registry, sandbox_id, &former) && former.record.exists &&
+        former.record.desired == DESIRED_DELETED)
+        (void) !registry_wait_gone(sandboxes->registry, REGISTRY_RECORD, sandbox_id, former.record.uid,
+                                   monotonic_now_ns() + FORMER_WAIT_SECONDS * MONOTONIC_SECOND_NS);
 }
 
 /* Refuses what exists already, without touching it. */
@@ -127,6 +141,7 @@ bool sandbox_create(struct sandboxes *sandboxes, const cJSON *document, const ch
         !workspace_ensure(sandboxes, document_workspace(document), error))
         return false;
     struct operation operation;
+    wait_for_former(sandboxes, document_id(document));
     operation_begin(&sandboxes->operations, document_id(document), &operation);
     bool is_created = create_in_turn(sandboxes, document, token, error);
     operation_end(&sandboxes->operations, &operation);

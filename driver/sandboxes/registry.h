@@ -57,7 +57,7 @@ bool registry_find(struct registry *registry, const char *sandbox_id,
                    struct sandbox_state *state) _warn_unused_result_;
 
 /* Finds a sandbox with a record, of this workspace and name, that is not `other_than` (NULL: any), and copies
- * its id. */
+ * its id. One that is being deleted has given its name up: the gateway forgets it before the record goes. */
 bool registry_find_name(struct registry *registry, const char *workspace, const char *name,
                         const char *other_than, char sandbox_id[SANDBOX_ID_BYTES]) _warn_unused_result_;
 

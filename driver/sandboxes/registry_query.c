@@ -25,7 +25,8 @@ bool registry_find(struct registry *registry, const char *sandbox_id, struct san
 static bool has_name(const struct sandbox_state *state, const char *workspace, const char *name,
                      const char *other_than)
 {
-    return state->record.exists && strcmp(state->name, name) == 0 &&
+    const struct record_state *record = &state->record;
+    return record->exists && record->desired != DESIRED_DELETED && strcmp(state->name, name) == 0 &&
            strcmp(state->workspace, workspace) == 0 && (!other_than || strcmp(state->id, other_than) != 0);
 }
 

@@ -6,7 +6,7 @@ import unittest
 
 import setting as parts
 
-MODULES = ("test_contract", "test_hostile", "test_workspaces")
+MODULES = ("test_contract", "test_conformance", "test_hostile", "test_workspaces")
 
 
 if __name__ == "__main__":
