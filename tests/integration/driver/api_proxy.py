@@ -1,5 +1,6 @@
 """A proxy before the API server that records what the driver writes and, when told, breaks what passes through."""
 
+import contextlib
 import http.client
 import http.server
 import json
@@ -69,14 +70,15 @@ def make_handler(proxy):
                 proxy.released.wait(HOLD_LIMIT_S)
             if isinstance(fault, int):
                 return self.answer(fault)
+            headers = {key: value for key, value in self.headers.items() if key.lower() not in ("host", "connection")}
             upstream = http.client.HTTPSConnection(proxy.upstream.netloc, context=proxy.api.tls)
-            upstream.request(self.command, self.path, body or None, {
-                key: value for key, value in self.headers.items() if key.lower() not in ("host", "connection")})
-            answer = upstream.getresponse()
-            if fault == "drop":
-                answer.read()
-                return self.end("reset")
-            return self.relay(answer)
+            with contextlib.closing(upstream):
+                upstream.request(self.command, self.path, body or None, headers)
+                answer = upstream.getresponse()
+                if fault == "drop":
+                    answer.read()
+                    return self.end("reset")
+                return self.relay(answer)
 
         def answer(self, status):
             body = json.dumps({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": status,
