@@ -180,7 +180,8 @@ static const cJSON *agent_container(const cJSON *object)
 }
 
 /* The webhook's options say where the supervisor is mounted, and an image volume shows it where it lies in
- * its image: so it is looked for by name anywhere under the mount that is there. */
+ * its image, by whatever name it has there. So any program below the mount will do: the volume's name is
+ * reserved, and nobody but the webhook puts a program into it. */
 static bool starts_supervisor(const cJSON *agent)
 {
     const cJSON *mount = find_named(json_member(agent, "volumeMounts"), "name", VOLUME_SUPERVISOR);
@@ -188,9 +189,8 @@ static bool starts_supervisor(const cJSON *agent)
     const char *program = command && cJSON_IsString(command->child) ? command->child->valuestring : "";
     const char *directory = text_of(mount, "mountPath");
     size_t length = strlen(directory);
-    bool is_mounted = length > 0 && strncmp(program, directory, length) == 0 && program[length] == '/';
-    return is_mounted && !strstr(program, "/../") &&
-           strcmp(strrchr(program, '/') + 1, SUPERVISOR_BINARY) == 0;
+    bool is_below = length > 0 && strncmp(program, directory, length) == 0 && program[length] == '/';
+    return is_below && program[length + 1] && !strstr(program, "/../");
 }
 
 bool pod_is_supervised(const cJSON *object)

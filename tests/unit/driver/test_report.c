@@ -246,7 +246,13 @@ static void knows_a_supervised_pod_by_volume_mount_and_command(void **state)
          "\"volumeMounts\":[" SUPERVISED_MOUNT "]}]}",
          false},
         {"{" SUPERVISED_VOLUMES ",\"containers\":[{\"name\":\"agent\",\"command\":[\"/opt/openshell/bin/"
-         "openshell-sandbox-not\"],\"volumeMounts\":[" SUPERVISED_MOUNT "]}]}",
+         "usr/bin/supervisor\"],\"volumeMounts\":[" SUPERVISED_MOUNT "]}]}",
+         true},
+        {"{" SUPERVISED_VOLUMES ",\"containers\":[{\"name\":\"agent\",\"command\":[\"/opt/openshell/bin/\"],"
+         "\"volumeMounts\":[" SUPERVISED_MOUNT "]}]}",
+         false},
+        {"{" SUPERVISED_VOLUMES ",\"containers\":[{\"name\":\"agent\",\"command\":[\"/opt/openshell/binary/"
+         "openshell-sandbox\"],\"volumeMounts\":[" SUPERVISED_MOUNT "]}]}",
          false},
         {"{}", false},
     };
