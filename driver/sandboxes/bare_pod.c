@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/names.h"
+#include "driver/sandboxes/comma_list.h"
 #include "driver/sandboxes/container.h"
 #include "driver/sandboxes/document.h"
 #include "driver/sandboxes/driver_config.h"
@@ -58,27 +59,28 @@ static void add_metadata(struct tree *tree, const struct driver_configuration *c
     tree_add_string(tree, annotations, ANNOTATION_SANDBOX_ID, document_id(document));
 }
 
+struct naming {
+    struct tree *tree;
+    cJSON *spec;
+    cJSON *list; /* NULL before the first name */
+};
+
+static bool add_pull_secret(void *context, const char *name, struct error *error)
+{
+    struct naming *naming = context;
+    (void) error;
+    if (!naming->list)
+        naming->list = tree_add_array(naming->tree, naming->spec, "imagePullSecrets");
+    tree_add_string(naming->tree, tree_append_object(naming->tree, naming->list), "name", name);
+    return true;
+}
+
 static void add_pull_secrets(struct tree *tree, cJSON *spec, const char *names)
 {
-    cJSON *list = NULL;
-    while (*names) {
-        size_t length = strcspn(names, ",");
-        const char *start = names, *end = names + length;
-        while (start < end && *start == ' ')
-            start++;
-        while (end > start && end[-1] == ' ')
-            end--;
-        if (end > start) {
-            _cleanup_(freep) char *name = strndup(start, (size_t) (end - start));
-            if (!list)
-                list = tree_add_array(tree, spec, "imagePullSecrets");
-            if (name)
-                tree_add_string(tree, tree_append_object(tree, list), "name", name);
-            else
-                tree->has_failed = true;
-        }
-        names += length + (names[length] == ',');
-    }
+    struct naming naming = {.tree = tree, .spec = spec};
+    struct error no_memory;
+    if (!comma_list_each(names, add_pull_secret, &naming, &no_memory))
+        tree->has_failed = true;
 }
 
 /* The node selector of the platform wins over the one of the driver's configuration. */

@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/names.h"
+#include "driver/sandboxes/comma_list.h"
 #include "driver/sandboxes/tree.h"
 #include "kubernetes/objects.h"
 
@@ -76,28 +77,6 @@ static bool copy_secret(struct sandboxes *sandboxes, const char *name, const cha
     return apply(sandboxes, &kubernetes_secrets, &tree, error);
 }
 
-/* Calls `use` for each part between commas, without the blanks around it; empty parts are left out. */
-static bool each_part(const char *list, bool (*use)(void *context, const char *part, struct error *error),
-                      void *context, struct error *error)
-{
-    while (*list) {
-        size_t length = strcspn(list, ",");
-        size_t skipped = strspn(list, " ");
-        size_t end = length;
-        while (end > skipped && list[end - 1] == ' ')
-            end--;
-        if (end > skipped) {
-            _cleanup_(freep) char *part = strndup(list + skipped, end - skipped);
-            if (!part)
-                return error_set_no_memory(error);
-            if (!use(context, part, error))
-                return false;
-        }
-        list += length + (list[length] == ',');
-    }
-    return true;
-}
-
 struct copying {
     struct sandboxes *sandboxes;
     const char *namespace_name;
@@ -111,9 +90,11 @@ static bool copy_part(void *context, const char *part, struct error *error)
 
 static bool copy_secrets(struct sandboxes *sandboxes, const char *namespace_name, struct error *error)
 {
+    const struct driver_configuration *configuration = sandboxes->configuration;
     struct copying copying = {sandboxes, namespace_name};
-    return each_part(sandboxes->configuration->client_tls_secret_name, copy_part, &copying, error) &&
-           each_part(sandboxes->configuration->image_pull_secrets, copy_part, &copying, error);
+    return (!*configuration->client_tls_secret_name ||
+            copy_secret(sandboxes, configuration->client_tls_secret_name, namespace_name, error)) &&
+           comma_list_each(configuration->image_pull_secrets, copy_part, &copying, error);
 }
 
 struct selecting {
@@ -125,9 +106,8 @@ static bool select_part(void *context, const char *part, struct error *error)
 {
     struct selecting *selecting = context;
     const char *equals = strchr(part, '=');
-    if (!equals)
-        return error_set(error, ERROR_FAILED_PRECONDITION,
-                         "--managed-ssh-gateway-pod-selector: \"%s\" is no key=value", part);
+    if (!equals) /* was refused at the start */
+        return true;
     _cleanup_(freep) char *key = strndup(part, (size_t) (equals - part));
     if (!key)
         return error_set_no_memory(error);
@@ -153,7 +133,7 @@ static bool add_network_policy(struct sandboxes *sandboxes, const char *namespac
     tree_add_string(&tree, namespaces, "kubernetes.io/metadata.name", ingress->gateway_namespace);
     cJSON *pods = tree_add_object(&tree, tree_add_object(&tree, peer, "podSelector"), "matchLabels");
     struct selecting selecting = {&tree, pods};
-    if (!each_part(ingress->gateway_pod_selector, select_part, &selecting, error))
+    if (!comma_list_each(ingress->gateway_pod_selector, select_part, &selecting, error))
         return false;
     cJSON *port = tree_append_object(&tree, tree_add_array(&tree, rule, "ports"));
     tree_add_string(&tree, port, "protocol", "TCP");

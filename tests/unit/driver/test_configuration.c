@@ -87,12 +87,46 @@ static void says_which_flag_is_wrong(void **state)
     assert_refused("--gateway-id", "a b", "--gateway-id");
     assert_refused("--sandbox-service-account", "A", "--sandbox-service-account");
     assert_refused("--workspace-storage-size", "-2Gi", "--workspace-storage-size");
-    assert_refused("--managed-ssh-ingress-enabled", "true", "--managed-ssh-gateway-namespace");
+    assert_refused("--sandbox-image-pull-secrets", "a, B", "--sandbox-image-pull-secrets: \"B\"");
+    assert_refused("--client-tls-secret-name", "a_b", "--client-tls-secret-name");
+    assert_refused("--workspace-storage-class", "a_b", "--workspace-storage-class");
+    assert_refused("--default-runtime-class-name", "a_b", "--default-runtime-class-name");
     assert_refused("--automount-service-account-token=maybe", NULL, "true or false");
     assert_refused("--gateway-endpoint", "gateway:1", "http://");
     assert_refused("--gateway-endpoint", "https://gateway:1", "--gateway-ca-file");
     assert_refused("--gateway-key-file", "/key", "both or neither");
     assert_refused("--log-level", "loud", "--log-level");
+}
+
+static void wants_whole_ssh_rules_of_managed_mode_alone(void **state)
+{
+    static const struct {
+        const char *namespace_name;
+        const char *selector;
+        const char *refusal; /* NULL: accepted */
+    } rules[] = {
+        {"gateway", "app=gateway, a.b/c=", NULL},
+        {"", "app=gateway", "--managed-ssh-ingress-enabled"},
+        {"a b", "app=gateway", "--managed-ssh-ingress-enabled"},
+        {"gateway", "", "--managed-ssh-ingress-enabled"},
+        {"gateway", " , ,", "--managed-ssh-ingress-enabled"},
+        {"gateway", "app", "--managed-ssh-gateway-pod-selector: \"app\""},
+        {"gateway", "app=gateway,=x", "--managed-ssh-gateway-pod-selector: \"=x\""},
+        {"gateway", "app=a b", "--managed-ssh-gateway-pod-selector: \"app=a b\""},
+    };
+    (void) state;
+    for (size_t index = 0; index < sizeof rules / sizeof *rules; index++) {
+        const char *const flags[] = {"--managed-ssh-ingress-enabled", "--managed-ssh-gateway-namespace",
+                                     rules[index].namespace_name,     "--managed-ssh-gateway-pod-selector",
+                                     rules[index].selector,           "--workspace-mode=managed"};
+        struct error error = {0};
+        _cleanup_(driver_configuration_freep) struct driver_configuration *managed = NULL, *shared = NULL;
+        shared = load(flags, 5, NULL);
+        bool is_loaded = driver_configuration_load(flags, 6, NULL, &error, &managed);
+        assert_int_equal(is_loaded, !rules[index].refusal);
+        if (!is_loaded && !strstr(error.message, rules[index].refusal))
+            fail_msg("%s: no word of %s", error.message, rules[index].refusal);
+    }
 }
 
 static void holds_the_patience_with_pulls_to_its_limits(void **state)
@@ -149,6 +183,7 @@ int main(void)
         cmocka_unit_test(lets_flags_win_over_the_environment),
         cmocka_unit_test(takes_a_word_after_a_boolean_only_when_it_is_one),
         cmocka_unit_test(says_which_flag_is_wrong),
+        cmocka_unit_test(wants_whole_ssh_rules_of_managed_mode_alone),
         cmocka_unit_test(holds_the_patience_with_pulls_to_its_limits),
         cmocka_unit_test(holds_managed_gateway_ids_to_what_fits_a_namespace),
         cmocka_unit_test(helps_whoever_asks_even_with_a_wrong_configuration),
