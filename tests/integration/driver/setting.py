@@ -176,12 +176,12 @@ class Webhook:
         self.stop()
         self.flags = list(flags)
         self.kubeconfig = kubeconfig or self.kubeconfig
-        log = open(self.directory / "webhook.log", "ab")
-        self.process = subprocess.Popen(
-            [str(injector.programs() / "openshell-injector"), "serve", "--listen", f"127.0.0.1:{self.port}",
-             "--metrics-listen", f"127.0.0.1:{free_port()}", "--tls-certificate", str(self.certificate), "--tls-key",
-             str(self.key), "--kubeconfig", str(self.kubeconfig), "--drain-delay", "0s", *self.flags],
-            env=injector.environment(), stdout=log, stderr=log)
+        with open(self.directory / "webhook.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [str(injector.programs() / "openshell-injector"), "serve", "--listen", f"127.0.0.1:{self.port}",
+                 "--metrics-listen", f"127.0.0.1:{free_port()}", "--tls-certificate", str(self.certificate), "--tls-key",
+                 str(self.key), "--kubeconfig", str(self.kubeconfig), "--drain-delay", "0s", *self.flags],
+                env=injector.environment(), stdout=log, stderr=log)
         wait_for(self._listens, what="the webhook")
 
     def _listens(self):
