@@ -120,8 +120,9 @@ static void wants_whole_ssh_rules_of_managed_mode_alone(void **state)
                                      rules[index].namespace_name,     "--managed-ssh-gateway-pod-selector",
                                      rules[index].selector,           "--workspace-mode=managed"};
         struct error error = {0};
-        _cleanup_(driver_configuration_freep) struct driver_configuration *managed = NULL, *shared = NULL;
-        shared = load(flags, 5, NULL);
+        _cleanup_(driver_configuration_freep) struct driver_configuration *managed = NULL;
+        _cleanup_(driver_configuration_freep) struct driver_configuration *shared = load(flags, 5, NULL);
+        assert_true(shared->ssh_ingress.is_enabled);
         bool is_loaded = driver_configuration_load(flags, 6, NULL, &error, &managed);
         assert_int_equal(is_loaded, !rules[index].refusal);
         if (!is_loaded && !strstr(error.message, rules[index].refusal))
