@@ -119,9 +119,10 @@ static void count_renewal(void *context, const char *sandbox_id, const struct er
     log_end(&entry);
 }
 
-static void count_created(void *context)
+static void count_created(void *context, const char *sandbox_id)
 {
     prometheus_add(((struct driver *) context)->metrics.created, 1);
+    log_sandbox("sandbox created", sandbox_id);
 }
 
 static void count_create_failure(void *context, const char *reason)

@@ -79,7 +79,7 @@ static bool create(void *context, const ProtobufCMessage *request, struct error 
                       sandbox_create(service->sandboxes, document, token, error);
     const struct service_observer *observer = &service->observer;
     if (is_created && observer->created)
-        observer->created(observer->context);
+        observer->created(observer->context, document_id(document));
     if (!is_created && observer->create_failed)
         observer->create_failed(observer->context, error_code_name(error->code));
     return is_created;

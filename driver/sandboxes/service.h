@@ -9,7 +9,7 @@
 
 /* Told what came of operations; any thread. Members may be NULL. */
 struct service_observer {
-    void (*created)(void *context);
+    void (*created)(void *context, const char *sandbox_id);
     /* `reason` is an error code's name. */
     void (*create_failed)(void *context, const char *reason);
     void (*stream_opened)(void *context);
