@@ -1,6 +1,7 @@
 #include "driver/sandboxes/configuration.h"
 
 #include "common/cleanup.h"
+#include "common/environment.h"
 #include "driver/sandboxes/configuration_check.h"
 #include "driver/sandboxes/configuration_options.h"
 
@@ -38,22 +39,12 @@ static bool read_arguments(struct driver_configuration *configuration, const cha
     return true;
 }
 
-static const char *find_variable(char *const *environment, const char *name)
-{
-    size_t length = strlen(name);
-    for (; environment && *environment; environment++) {
-        if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
-            return *environment + length + 1;
-    }
-    return NULL;
-}
-
 static bool read_environment(struct driver_configuration *configuration, char *const *environment,
                              struct error *error)
 {
     for (size_t index = 0; index < configuration_option_count; index++) {
         const struct configuration_option *option = &configuration_options[index];
-        const char *value = option->variable ? find_variable(environment, option->variable) : NULL;
+        const char *value = option->variable ? environment_find(environment, option->variable) : NULL;
         /* An empty variable is one that a manifest left out. */
         if (value && *value && !configuration_option_set(configuration, option, value, error))
             return error_prefix(error, "%s", option->variable);

@@ -2,6 +2,7 @@
 
 #include "common/cleanup.h"
 #include "common/digest.h"
+#include "common/environment.h"
 #include "common/json_canonical.h"
 #include "webhook/injection/configuration_constraints.h"
 #include "webhook/injection/configuration_document.h"
@@ -87,23 +88,12 @@ static bool load_file(struct loading *loading)
                                                      loading->configuration, loading->error);
 }
 
-/* The value of the first "name=value", as getenv finds it; NULL without one. */
-static const char *find_variable(char *const *environment, const char *name)
-{
-    size_t length = strlen(name);
-    for (; environment && *environment; environment++) {
-        if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
-            return *environment + length + 1;
-    }
-    return NULL;
-}
-
 static bool load_environment(struct loading *loading)
 {
     for (size_t i = 0; i < configuration_option_count; i++) {
         const struct option *option = &configuration_options[i];
         const char *text =
-            option->variable ? find_variable(loading->sources->environment, option->variable) : NULL;
+            option->variable ? environment_find(loading->sources->environment, option->variable) : NULL;
         /* Empty is as good as absent: manifests often pass a variable through that nobody set. */
         if (text && *text && !load_text(loading, option, (struct origin){.source = FROM_ENVIRONMENT}, text))
             return false;
