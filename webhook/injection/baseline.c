@@ -180,7 +180,7 @@ static bool check_containers(const struct baseline *baseline, const cJSON *list,
     cJSON_ArrayForEach(container, list)
     {
         const struct json_path *container_path = JSON_ELEMENT(path, index++);
-        if (!plan_owns_container(baseline->plan, pod_string(container, "name")) &&
+        if (!plan_owns_container(baseline->plan, container) &&
             !check_container(baseline, container, container_path))
             return false;
     }
@@ -213,6 +213,8 @@ static bool check_sysctls(const struct baseline *baseline, const cJSON *context,
                                            "net.ipv4.tcp_fin_timeout",
                                            "net.ipv4.tcp_keepalive_intvl",
                                            "net.ipv4.tcp_keepalive_probes",
+                                           "net.ipv4.tcp_rmem",
+                                           "net.ipv4.tcp_wmem",
                                            NULL};
     const struct json_path *sysctls_path = JSON_MEMBER(path, "sysctls");
     size_t index = 0;
@@ -229,10 +231,13 @@ static bool check_sysctls(const struct baseline *baseline, const cJSON *context,
 
 /* The API server itself writes these annotations for containers whose field is set; those of ours are not the
  * user's. */
-static bool is_our_profile(const struct plan *plan, const char *container)
+static bool is_our_profile(const struct plan *plan, const char *name)
 {
-    return plan_owns_container(plan, container) ||
-           (plan->sandbox.is_marked && strcmp(pod_string(plan->sandbox.agent, "name"), container) == 0);
+    const cJSON *init_container = pod_find_named(plan->view.init_containers, name, NULL);
+    const cJSON *container = pod_find_named(plan->view.containers, name, NULL);
+    return (init_container && plan_owns_container(plan, init_container)) ||
+           (container && plan_owns_container(plan, container)) ||
+           (plan->sandbox.is_marked && strcmp(pod_string(plan->sandbox.agent, "name"), name) == 0);
 }
 
 /* The annotations that said the same before the fields existed; the API server still honours them. */
@@ -244,8 +249,8 @@ static bool check_annotations(const struct baseline *baseline)
     cJSON_ArrayForEach(annotation, baseline->plan->view.annotations)
     {
         const char *value = annotation->valuestring;
-        if (strncmp(annotation->string, app_armor, prefix) != 0 || strcmp(value, "runtime/default") == 0 ||
-            strncmp(value, "localhost/", 10) == 0 ||
+        if (strncmp(annotation->string, app_armor, prefix) != 0 || *value == '\0' ||
+            strcmp(value, "runtime/default") == 0 || strncmp(value, "localhost/", 10) == 0 ||
             is_our_profile(baseline->plan, annotation->string + prefix))
             continue;
         if (!deny(baseline, JSON_MEMBER(&pod_path_annotations, annotation->string),

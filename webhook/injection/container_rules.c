@@ -32,7 +32,7 @@ static bool deny_reserved_name(const struct plan *plan, const cJSON *container, 
                                struct error *error, struct denial_list *denials)
 {
     const char *name = pod_string(container, "name");
-    if (!is_reserved_container(name) || (plan->sandbox.is_marked && plan_owns_container(plan, name)))
+    if (!is_reserved_container(name) || (plan->sandbox.is_marked && plan_owns_container(plan, container)))
         return true;
     return denial_list_add(denials, "ReservedContainer", JSON_MEMBER(path, "name"), error,
                            "the name %s is reserved for the webhook's own container; use another name", name);
@@ -59,7 +59,7 @@ bool container_rules_deny(const struct plan *plan, struct error *error, struct d
 static bool is_other(const struct plan *plan, const cJSON *container)
 {
     const char *name = pod_string(container, "name");
-    if (container == plan->sandbox.agent || plan_owns_container(plan, name))
+    if (container == plan->sandbox.agent || plan_owns_container(plan, container))
         return false;
     const struct string_list *allowed = &plan->configuration->allowed_containers;
     for (size_t i = 0; i < allowed->count; i++) {

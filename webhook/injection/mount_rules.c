@@ -90,7 +90,7 @@ static bool deny_list(const struct plan *plan, const cJSON *list, const struct j
     cJSON_ArrayForEach(container, list)
     {
         const struct json_path *container_path = JSON_ELEMENT(path, index++);
-        if (!plan_owns_container(plan, pod_string(container, "name")) &&
+        if (!plan_owns_container(plan, container) &&
             !deny_container(plan, container, container_path, error, denials))
             return false;
     }

@@ -134,13 +134,14 @@ const struct planned_volume *plan_find_volume(const struct plan *plan, const cha
     return NULL;
 }
 
-bool plan_owns_container(const struct plan *plan, const char *name)
+bool plan_owns_container(const struct plan *plan, const cJSON *container)
 {
     for (size_t i = 0; i < plan->init_container_count; i++) {
-        if (strcmp(plan->init_containers[i].name, name) == 0)
+        if (pod_find_named(plan->view.init_containers, plan->init_containers[i].name, NULL) == container)
             return true;
     }
-    return plan->sidecar.name && strcmp(plan->sidecar.name, name) == 0;
+    return plan->sidecar.name &&
+           pod_find_named(plan->view.containers, plan->sidecar.name, NULL) == container;
 }
 
 static bool is_one_of(const char *name, const char *const *names, size_t count)

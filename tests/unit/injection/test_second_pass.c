@@ -244,6 +244,34 @@ static void denies_a_marked_pod_whose_volume_was_swapped(void **state)
     supervised_done(&supervised);
 }
 
+/* A pod that claims to be ours must not bring a container of its own under one of our names. */
+static void denies_a_second_container_of_our_name(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *flags, *list, *name;
+    } cases[] = {
+        {"topology=sidecar", "containers", "openshell-network-init"},
+        {"topology=sidecar", "initContainers", "openshell-network-init"},
+        {"topology=sidecar", "containers", "openshell-supervisor-network"},
+        {"topology=sidecar", "initContainers", "openshell-supervisor-network"},
+        {"topology=sidecar sidecar-kind=native", "containers", "openshell-supervisor-network"},
+        {"topology=combined supervisor-sideload-method=init-container", "containers",
+         "openshell-supervisor-install"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct supervised supervised = supervise(cases[i].flags);
+        cJSON *container = parse("{\"image\":\"evil\",\"securityContext\":{\"privileged\":true}}");
+        cJSON_AddStringToObject(container, "name", cases[i].name);
+        cJSON_AddItemToArray(json_member(json_member(supervised.pod, "spec"), cases[i].list), container);
+        struct injection_result result = injection_fixture_run(supervised.pod, supervised.configuration);
+        assert_int_equal(result.decision, INJECTION_DENIED);
+        assert_string_equal(result.denials.items[0].reason, "ReservedContainer");
+        injection_result_done(&result);
+        supervised_done(&supervised);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +283,7 @@ int main(void)
         cmocka_unit_test(restores_the_network_supervisor),
         cmocka_unit_test(takes_the_defaults_of_the_api_server_as_its_own),
         cmocka_unit_test(denies_a_marked_pod_whose_volume_was_swapped),
+        cmocka_unit_test(denies_a_second_container_of_our_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
