@@ -1,6 +1,7 @@
 /* Sends one answer on a connection of an HTTP worker. Not for: streaming. */
 #pragma once
 
+#include "common/buffer.h"
 #include "common/http_worker.h"
 
 #include <stddef.h>
@@ -19,3 +20,6 @@ struct http_answer {
  * connection is best closed. */
 bool http_answer_send(struct http_connection *connection,
                       const struct http_answer *answer) _warn_unused_result_;
+
+/* The same as the bytes of an answer, for `late`. */
+void http_answer_append(const struct http_answer *answer, struct buffer *text);

@@ -63,10 +63,29 @@ static void enter_phase(struct http_connection *connection, enum http_phase phas
     connection->has_idle_bytes = false;
 }
 
+/* Bytes that ever arrived on the connection, as TCP counts them; 0 when unknown. */
+static uint64_t received_bytes(const struct http_connection *connection)
+{
+    struct tcp_info info;
+    socklen_t length = sizeof info;
+    memset(&info, 0, sizeof info);
+    if (getsockopt(connection->descriptor, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+        return 0;
+    return info.tcpi_bytes_received;
+}
+
+/* A new connection waits for its first request: `bytes` were no part of one. */
+static void await_first_request(struct http_connection *connection, uint64_t bytes)
+{
+    enter_phase(connection, HTTP_IDLE);
+    connection->has_idle_bytes = true;
+    connection->idle_bytes = bytes;
+}
+
 void http_connection_set_established(struct http_connection *connection)
 {
     if (connection->phase == HTTP_HANDSHAKE)
-        enter_phase(connection, HTTP_IDLE);
+        await_first_request(connection, received_bytes(connection));
 }
 
 static struct http_connection *connection_new(struct http_worker *worker, struct MHD_Connection *handle)
@@ -82,7 +101,10 @@ static struct http_connection *connection_new(struct http_worker *worker, struct
     if (worker->first)
         worker->first->previous = connection;
     worker->first = connection;
-    enter_phase(connection, worker->options.is_tls ? HTTP_HANDSHAKE : HTTP_IDLE);
+    if (worker->options.is_tls)
+        enter_phase(connection, HTTP_HANDSHAKE);
+    else
+        await_first_request(connection, 0);
     return connection;
 }
 
@@ -158,7 +180,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *handle, 
     const struct http_service *service = worker->options.service;
     struct http_connection *connection = *slot;
     bool goes_on = false;
-    if (!connection)
+    if (!connection || connection->is_late)
         return MHD_NO;
     clear_suspended(connection);
     if (!connection->is_begun) {
@@ -169,6 +191,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *handle, 
         goes_on = service->body(worker->options.context, connection, data, *length);
         *length = 0;
     } else {
+        connection->is_complete = true;
         goes_on = service->finish(worker->options.context, connection);
     }
     return goes_on ? MHD_YES : MHD_NO;
@@ -186,7 +209,7 @@ static void on_completed(void *context, struct MHD_Connection *handle, void **sl
     if (connection->is_begun && worker->options.service->completed)
         worker->options.service->completed(worker->options.context, connection,
                                            code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
-    connection->is_begun = false;
+    connection->is_begun = connection->is_complete = false;
     enter_phase(connection, HTTP_IDLE);
 }
 
@@ -211,17 +234,6 @@ static void end_connection(struct http_connection *connection, int how)
     connection->is_shut = true;
 }
 
-/* Bytes that ever arrived on the connection, as TCP counts them; 0 when unknown. */
-static uint64_t received_bytes(const struct http_connection *connection)
-{
-    struct tcp_info info;
-    socklen_t length = sizeof info;
-    memset(&info, 0, sizeof info);
-    if (getsockopt(connection->descriptor, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
-        return 0;
-    return info.tcpi_bytes_received;
-}
-
 /* libmicrohttpd tells of a request when its first line is complete. A client that sends even that line slowly
  * is noticed here: something arrives while the connection counts as idle. */
 static void watch_idle(struct http_connection *connection)
@@ -235,6 +247,19 @@ static void watch_idle(struct http_connection *connection)
     }
 }
 
+/* The limit of the connection's phase has passed. */
+static void end_phase(struct http_connection *connection)
+{
+    const struct http_worker_options *options = &connection->worker->options;
+    if (connection->is_begun && !connection->is_complete && !connection->is_late) {
+        connection->is_late = true;
+        if (options->service->late)
+            options->service->late(options->context, connection);
+    }
+    end_connection(connection,
+                   connection->phase == HTTP_IDLE && !connection->is_shut ? SHUT_RD : SHUT_RDWR);
+}
+
 static void scan_connections(struct http_worker *worker)
 {
     uint64_t now = now_ms();
@@ -245,8 +270,7 @@ static void scan_connections(struct http_worker *worker)
         if (connection->phase == HTTP_IDLE)
             watch_idle(connection);
         if (now >= connection->deadline_ms)
-            end_connection(connection,
-                           connection->phase == HTTP_IDLE && !connection->is_shut ? SHUT_RD : SHUT_RDWR);
+            end_phase(connection);
     }
 }
 

@@ -44,6 +44,8 @@ struct http_connection {
     int descriptor;
     enum http_phase phase;
     bool is_begun;
+    bool is_complete; /* body and all */
+    bool is_late;     /* its body took too long; nothing of it is looked at any more */
     bool is_shut;
     bool has_idle_bytes;
     bool is_suspended;
@@ -66,6 +68,10 @@ struct http_service {
     bool (*finish)(void *context, struct http_connection *connection);
     /* All that had arrived was looked at, and some of it was deferred. May be NULL. */
     void (*deferred)(void *context);
+    /* The body takes longer than the limit, and the connection is about to be closed, whether `begin` answered
+     * or not. libmicrohttpd takes no answer now: one must be written past it, to the client itself. May be
+     * NULL. */
+    void (*late)(void *context, struct http_connection *connection);
     /* After `begin`: the answer was sent (`is_sent`), or the request ended without. May be NULL. */
     void (*completed)(void *context, struct http_connection *connection, bool is_sent);
     /* What libmicrohttpd has to say: failed handshakes, no descriptors left. May be NULL. */

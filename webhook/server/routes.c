@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* An answer to a request whose body came too late: header and a refusal of a sentence. */
+#define LATE_ANSWER_BYTES 4096
+
 struct route {
     const char *path;
     enum exchange_target target;
@@ -182,6 +185,29 @@ static void settle(struct server_context *server)
         recorder->settle(recorder->context);
 }
 
+static void on_late(void *context, struct http_connection *connection)
+{
+    (void) context;
+    struct exchange *exchange = connection->state;
+    if (exchange->is_concluded) /* refused at its header already */
+        return;
+    exchange_refuse(exchange, MHD_HTTP_REQUEST_TIMEOUT, "the body did not arrive in time");
+    review_conclude(exchange);
+    const struct refusal *refusal = &exchange->refusal;
+    const char *body = refusal_print(refusal->status, refusal->message, &exchange->answer);
+    const struct http_answer answer = {.status = refusal->status,
+                                       .content_type = REFUSAL_CONTENT_TYPE,
+                                       .body = body,
+                                       .length = strlen(body),
+                                       .is_last = true,
+                                       .allow = refusal->allow};
+    struct buffer text = BUFFER_INIT(LATE_ANSWER_BYTES);
+    http_answer_append(&answer, &text);
+    if (buffer_check(&text, NULL))
+        tls_send_last(connection, buffer_string(&text), text.length);
+    buffer_done(&text);
+}
+
 void routes_serve_waiting(void *entry)
 {
     struct exchange *exchange = entry;
@@ -255,6 +281,7 @@ const struct http_service server_service = {
     .body = on_body,
     .finish = on_finish,
     .deferred = on_deferred,
+    .late = on_late,
     .completed = on_completed,
     .message = on_message,
 };

@@ -104,3 +104,10 @@ void tls_connection_done(struct tls_connection *state)
     serving_certificate_release(state->certificate);
     state->certificate = NULL;
 }
+
+void tls_send_last(struct http_connection *connection, const char *data, size_t length)
+{
+    gnutls_session_t session = tls_session(connection);
+    if (session && gnutls_record_send(session, data, length) == (ssize_t) length)
+        (void) gnutls_bye(session, GNUTLS_SHUT_WR);
+}

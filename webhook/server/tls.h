@@ -43,5 +43,9 @@ bool tls_connection_init(struct tls_connection *state, const struct tls *tls,
 /* After the session is gone. */
 void tls_connection_done(struct tls_connection *state);
 
+/* Sends what libmicrohttpd is not to know of, and ends the TLS session. Only while nothing else of an answer
+ * has been sent: then the socket has room for it; where it has not, it is lost. */
+void tls_send_last(struct http_connection *connection, const char *data, size_t length);
+
 /* The session; NULL for a connection that is none. */
 gnutls_session_t tls_session(struct http_connection *connection);

@@ -109,12 +109,25 @@ static void on_completed(void *context, struct http_connection *connection, bool
     atomic_fetch_add(is_sent ? &fixture->sent : &fixture->unsent, 1);
 }
 
+/* Answers past libmicrohttpd. */
+static void on_late(void *context, struct http_connection *connection)
+{
+    (void) context;
+    static const struct http_answer late = {
+        .status = 408, .content_type = "text/plain", .body = "late", .length = 4, .is_last = true};
+    struct buffer text = BUFFER_INIT(ANSWER_BYTES);
+    http_answer_append(&late, &text);
+    (void) !write(connection->descriptor, buffer_string(&text), text.length);
+    buffer_done(&text);
+}
+
 static const struct http_service service = {.opened = on_opened,
                                             .closed = on_closed,
                                             .begin = on_begin,
                                             .body = on_body,
                                             .finish = on_finish,
                                             .deferred = on_deferred,
+                                            .late = on_late,
                                             .completed = on_completed};
 
 static int start(void **state)
@@ -260,7 +273,6 @@ static void closes_a_connection_whose_request_line_comes_byte_by_byte(void **sta
 {
     struct fixture *fixture = *state;
     _cleanup_(closep) int client = plain_client_connect(fixture->port);
-    /* What arrives counts from the second look at the idle connection. */
     assert_in_range(trickle_until_closed(client, "P"), HEADER_MS - HTTP_TICK_MS,
                     HEADER_MS + 6 * HTTP_TICK_MS);
 }
@@ -272,8 +284,32 @@ static void closes_a_connection_whose_next_request_line_comes_byte_by_byte(void 
     _cleanup_(closep) int client = plain_client_connect(fixture->port);
     assert_true(plain_client_send(client, POST_START "Content-Length: 1\r\n\r\na"));
     assert_true(plain_client_read_until(client, "\r\n\r\n1\n", answer, sizeof answer));
+    /* What arrives counts from the second look at the idle connection. */
     assert_in_range(trickle_until_closed(client, "P"), HEADER_MS - HTTP_TICK_MS,
                     HEADER_MS + 6 * HTTP_TICK_MS);
+}
+
+/* Whatever of a request is there, its header has begun. */
+static void closes_a_connection_whose_request_line_does_not_end(void **state)
+{
+    struct fixture *fixture = *state;
+    _cleanup_(closep) int client = plain_client_connect(fixture->port);
+    assert_true(plain_client_send(client, "POST /"));
+    assert_in_range(time_to_close(client), HEADER_MS - HTTP_TICK_MS, HEADER_MS + 6 * HTTP_TICK_MS);
+}
+
+static void answers_a_body_that_does_not_end_and_closes(void **state)
+{
+    struct fixture *fixture = *state;
+    char answer[ANSWER_BYTES];
+    _cleanup_(closep) int client = plain_client_connect(fixture->port);
+    assert_true(plain_client_send(client, POST_START "Content-Length: 3\r\n\r\nab"));
+    assert_true(plain_client_read_until(client, "\r\n\r\nlate", answer, sizeof answer));
+    assert_string_equal(answer, "HTTP/1.1 408 Request Timeout\r\nContent-Type: text/plain\r\n"
+                                "Content-Length: 4\r\nConnection: close\r\n\r\nlate");
+    assert_true(plain_client_is_closed_within(client, 4 * HTTP_TICK_MS));
+    usleep(50000);
+    assert_int_equal(atomic_load(&fixture->unsent), 1);
 }
 
 static void closes_a_connection_whose_body_comes_byte_by_byte(void **state)
@@ -432,6 +468,8 @@ int main(void)
         WORKER_TEST(closes_a_connection_whose_header_comes_byte_by_byte),
         WORKER_TEST(closes_a_connection_whose_request_line_comes_byte_by_byte),
         WORKER_TEST(closes_a_connection_whose_next_request_line_comes_byte_by_byte),
+        WORKER_TEST(closes_a_connection_whose_request_line_does_not_end),
+        WORKER_TEST(answers_a_body_that_does_not_end_and_closes),
         WORKER_TEST(closes_a_connection_whose_body_comes_byte_by_byte),
         WORKER_TEST(does_not_count_time_spent_idle_against_the_next_request),
         WORKER_TEST(lets_connections_past_the_limit_wait),

@@ -298,6 +298,42 @@ static void counts_a_client_that_leaves_in_the_middle(void **state)
     assert_true(server_fixture_comes_to_show(&fixture, "openshell_injector_in_flight_requests 0"));
 }
 
+static void refuses_a_body_that_does_not_end(void **state)
+{
+    (void) state;
+    static const char start[] = "POST /mutate HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                                "Content-Length: 100\r\n\r\n{";
+    struct tls_client client;
+    fixture.options.limits.request_ms = 300;
+    server_fixture_start(&fixture);
+    assert_true(tls_client_connect(&client, server_port(fixture.server), NULL));
+    assert_true(tls_client_send(&client, start, sizeof start - 1));
+    assert_int_equal(tls_client_read_answer(&client, answer, sizeof answer), 408);
+    assert_non_null(strstr(answer, "Connection: close\r\n"));
+    assert_non_null(strstr(answer, "\"message\":\"the body did not arrive in time\""));
+    assert_int_equal(tls_client_read_answer(&client, answer, sizeof answer), 0);
+    tls_client_done(&client);
+    assert_true(server_fixture_comes_to_show(
+        &fixture,
+        "openshell_injector_requests_total{endpoint=\"mutate\",operation=\"unknown\",result=\"invalid\"} 1"));
+    assert_true(server_fixture_comes_to_show(&fixture, "openshell_injector_in_flight_requests 0"));
+}
+
+/* What was wrong with its header is said all the same. */
+static void says_what_else_is_wrong_with_a_request_whose_body_does_not_end(void **state)
+{
+    (void) state;
+    static const char start[] = "PUT /mutate HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{";
+    struct tls_client client;
+    fixture.options.limits.request_ms = 300;
+    server_fixture_start(&fixture);
+    assert_true(tls_client_connect(&client, server_port(fixture.server), NULL));
+    assert_true(tls_client_send(&client, start, sizeof start - 1));
+    assert_int_equal(tls_client_read_answer(&client, answer, sizeof answer), 405);
+    assert_non_null(strstr(answer, "Allow: POST\r\n"));
+    tls_client_done(&client);
+}
+
 #define BODY_BUDGET ((size_t) 32 * 1024 * 1024)
 #define FREE_BYTES ((size_t) 64 * 1024)
 #define BODY_LIMIT ((size_t) 7 * 1024 * 1024)
@@ -391,6 +427,8 @@ int main(void)
         SERVER_TEST(shows_an_error_to_the_recorder_once, set_up_waiting_recorder),
         SERVER_TEST(refuses_admission_when_the_recorder_does, set_up_recorder),
         SERVER_TEST(counts_a_client_that_leaves_in_the_middle, set_up_with_uid),
+        SERVER_TEST(refuses_a_body_that_does_not_end, set_up_with_uid),
+        SERVER_TEST(says_what_else_is_wrong_with_a_request_whose_body_does_not_end, set_up_with_uid),
         SERVER_TEST(takes_large_bodies_up_to_their_common_budget, set_up_with_uid),
         SERVER_TEST(closes_connections_after_the_answer_while_draining, set_up_with_uid),
         SERVER_TEST(does_not_start_on_an_address_in_use, set_up_with_uid),
