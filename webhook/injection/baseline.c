@@ -243,13 +243,12 @@ static bool is_our_profile(const struct plan *plan, const char *name)
 /* The annotations that said the same before the fields existed; the API server still honours them. */
 static bool check_annotations(const struct baseline *baseline)
 {
-    static const char app_armor[] = "container.apparmor.security.beta.kubernetes.io/";
-    const size_t prefix = sizeof app_armor - 1;
+    const size_t prefix = sizeof ANNOTATION_APP_ARMOR - 1;
     const cJSON *annotation;
     cJSON_ArrayForEach(annotation, baseline->plan->view.annotations)
     {
         const char *value = annotation->valuestring;
-        if (strncmp(annotation->string, app_armor, prefix) != 0 || *value == '\0' ||
+        if (strncmp(annotation->string, ANNOTATION_APP_ARMOR, prefix) != 0 || *value == '\0' ||
             strcmp(value, "runtime/default") == 0 || strncmp(value, "localhost/", 10) == 0 ||
             is_our_profile(baseline->plan, annotation->string + prefix))
             continue;

@@ -134,6 +134,15 @@ const struct planned_volume *plan_find_volume(const struct plan *plan, const cha
     return NULL;
 }
 
+bool plan_has_container(const struct plan *plan, const char *name)
+{
+    for (size_t i = 0; i < plan->init_container_count; i++) {
+        if (strcmp(plan->init_containers[i].name, name) == 0)
+            return true;
+    }
+    return plan->sidecar.name && strcmp(plan->sidecar.name, name) == 0;
+}
+
 bool plan_owns_container(const struct plan *plan, const cJSON *container)
 {
     for (size_t i = 0; i < plan->init_container_count; i++) {

@@ -168,6 +168,9 @@ const struct planned_mount *planned_find_mount(const struct planned_container *c
                                                const char *path);
 const struct planned_volume *plan_find_volume(const struct plan *plan, const char *name);
 
+/* A container of this name is planned. */
+bool plan_has_container(const struct plan *plan, const char *name);
+
 /* The container is one that the plan has: it bears the name, in the list where it belongs, as the first of that
  * list. Whatever else bears the name is the user's, or another webhook's. */
 bool plan_owns_container(const struct plan *plan, const cJSON *container);

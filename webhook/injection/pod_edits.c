@@ -18,6 +18,25 @@ static void add_missing(struct plan *plan, struct editor *editor, const char *ke
     }
 }
 
+/* What the annotation says would come into the supervised containers after us. Older API servers write it for
+ * our own field, too, so on a second pass it stays. */
+static void remove_app_armor_annotations(struct plan *plan, struct editor *editor)
+{
+    const size_t prefix = sizeof ANNOTATION_APP_ARMOR - 1;
+    const char *agent = pod_string(plan->sandbox.agent, "name");
+    cJSON *annotations = plan->sandbox.is_marked ? NULL : plan->view.annotations;
+    cJSON *next;
+    for (cJSON *annotation = annotations ? annotations->child : NULL; annotation; annotation = next) {
+        next = annotation->next;
+        if (strncmp(annotation->string, ANNOTATION_APP_ARMOR, prefix) != 0)
+            continue;
+        const char *name = annotation->string + prefix;
+        if (strcmp(name, agent) == 0 || plan_has_container(plan, name))
+            editor_remove(editor, annotations, &pod_path_annotations, annotation->string,
+                          "the App Armor profile of a supervised container is the configuration's");
+    }
+}
+
 static void ensure_user_namespace(struct plan *plan, struct editor *editor)
 {
     if (plan->sandbox.has_user_namespace && !pod_is_false(plan->view.spec, "hostUsers"))
@@ -115,6 +134,7 @@ static void ensure_pod_security(struct plan *plan, struct editor *editor)
 void pod_edits_apply(struct plan *plan, struct editor *editor)
 {
     const struct configuration *configuration = plan->configuration;
+    remove_app_armor_annotations(plan, editor);
     marks_apply(plan, editor);
     add_missing(plan, editor, "labels", &pod_path_labels, &configuration->pod_labels,
                 "configured for every sandbox pod (podLabels)");

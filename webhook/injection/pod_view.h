@@ -10,6 +10,10 @@
  */
 #define POD_LIST_ELEMENTS 4096
 
+/* The older way to give the container that is named behind it an App Armor profile. The API server makes the
+ * field of it where that is not set. */
+#define ANNOTATION_APP_ARMOR "container.apparmor.security.beta.kubernetes.io/"
+
 struct pod_view {
     cJSON *pod;
     cJSON *metadata;    /* may be NULL */
