@@ -31,6 +31,9 @@ const char *log_level_name(enum log_level level)
 
 bool log_level_parse(const char *name, struct error *error, enum log_level *level)
 {
+    /* OpenShell's finest level is below ours, and its variable is read by all in a pod. */
+    if (strcmp(name, "trace") == 0)
+        name = log_level_name(LOG_LEVEL_DEBUG);
     for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++) {
         if (strcmp(name, level_names[i]) == 0) {
             *level = (enum log_level) i;

@@ -36,7 +36,7 @@ struct log_entry {
 /* "debug", "info", "warn", "error". Never NULL. */
 const char *log_level_name(enum log_level level);
 
-/* Reads such a name; ERROR_INVALID that lists the names otherwise. */
+/* Reads such a name, or OpenShell's "trace" as debug; ERROR_INVALID that lists the names otherwise. */
 bool log_level_parse(const char *name, struct error *error, enum log_level *level) _warn_unused_result_;
 
 /* Lines below this level are dropped. Default: info. */

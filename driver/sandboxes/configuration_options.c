@@ -232,12 +232,6 @@ static bool parse_mode(const char *value, struct error *error, enum workspace_mo
     return error_set(error, ERROR_INVALID, "must be shared, managed or operator");
 }
 
-static bool parse_level(const char *value, struct error *error, enum log_level *level)
-{
-    /* The variable is shared with the gateway, whose finest level is below ours. */
-    return log_level_parse(strcmp(value, "trace") == 0 ? "debug" : value, error, level);
-}
-
 bool configuration_option_set(struct driver_configuration *configuration,
                               const struct configuration_option *option, const char *value,
                               struct error *error)
@@ -254,7 +248,7 @@ bool configuration_option_set(struct driver_configuration *configuration,
     case OPTION_MODE:
         return parse_mode(value, error, field);
     case OPTION_LEVEL:
-        return parse_level(value, error, field);
+        return log_level_parse(value, error, field);
     }
     return error_set(error, ERROR_INTERNAL, "unknown kind of option");
 }

@@ -9,6 +9,9 @@
 /* Longest option name, with room to spare. */
 #define OPTION_NAME_BYTES 128
 
+/* Upstream's name for the level of the program's own log. */
+#define LOG_LEVEL_VARIABLE "OPENSHELL_LOG_LEVEL"
+
 enum option_kind {
     OPTION_TEXT,
     OPTION_SWITCH,
@@ -81,7 +84,8 @@ static const struct option own_options[] = {
     {"max-connections", "NUMBER", OPTION_NUMBER, AT(connections), 1, 65536, "open connections at once (512)"},
     {"threads", "NUMBER", OPTION_NUMBER, AT(threads), 0, SERVER_THREADS_MAXIMUM,
      "worker threads; 0: one per processor (0)"},
-    {"log-level", "LEVEL", OPTION_LEVEL, 0, 0, 0, "debug, info, warn or error (info)"},
+    {"log-level", "LEVEL", OPTION_LEVEL, 0, 0, 0,
+     "debug, info, warn or error (info)  [" LOG_LEVEL_VARIABLE "]"},
     {"print-config", NULL, OPTION_SWITCH, AT(prints_configuration), 0, 0,
      "print the effective configuration and its digest, and end"},
     {"help", NULL, OPTION_SWITCH, AT(wants_help), 0, 0, "print this"},
@@ -225,10 +229,20 @@ static bool take_argument(struct arguments *arguments, struct serve_options *opt
     return take_option(arguments, name, argument[length] ? argument + length + 1 : NULL, options, error);
 }
 
+/* The flag is read afterwards and wins. */
+static bool read_environment(struct serve_options *options, struct error *error)
+{
+    const char *level = getenv(LOG_LEVEL_VARIABLE);
+    return !level || !*level || log_level_parse(level, error, &options->log_level) ||
+           error_prefix(error, "environment %s", LOG_LEVEL_VARIABLE);
+}
+
 bool serve_options_parse(int argc, char **argv, struct error *error, struct serve_options *result)
 {
     struct arguments arguments = {.count = argc, .items = argv, .at = 1};
     struct serve_options options = defaults;
+    if (!read_environment(&options, error))
+        return false;
     while (arguments.at < arguments.count && !options.wants_help) {
         if (!take_argument(&arguments, &options, error)) {
             serve_options_done(&options);

@@ -52,6 +52,24 @@ static void has_defaults(void **state)
     serve_options_done(&options);
 }
 
+static void takes_the_log_level_of_the_environment_where_no_flag_says_one(void **state)
+{
+    (void) state;
+    struct error error;
+    struct serve_options options;
+    setenv("OPENSHELL_LOG_LEVEL", "warn", 1);
+    assert_true(parse((const char *const[]){NULL}, &error, &options));
+    assert_int_equal(options.log_level, LOG_LEVEL_WARN);
+    assert_true(parse(WORDS("--log-level", "error"), &error, &options));
+    assert_int_equal(options.log_level, LOG_LEVEL_ERROR);
+    setenv("OPENSHELL_LOG_LEVEL", "", 1);
+    assert_true(parse((const char *const[]){NULL}, &error, &options));
+    assert_int_equal(options.log_level, LOG_LEVEL_INFO);
+    setenv("OPENSHELL_LOG_LEVEL", "loud", 1);
+    assert_refuses((const char *const[]){NULL}, "environment OPENSHELL_LOG_LEVEL: ");
+    unsetenv("OPENSHELL_LOG_LEVEL");
+}
+
 static void takes_values_in_both_forms(void **state)
 {
     (void) state;
@@ -222,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(has_defaults),
+        cmocka_unit_test(takes_the_log_level_of_the_environment_where_no_flag_says_one),
         cmocka_unit_test(takes_values_in_both_forms),
         cmocka_unit_test(hands_the_configurations_flags_on),
         cmocka_unit_test(reads_durations_in_every_unit),

@@ -203,6 +203,8 @@ static void knows_its_levels_by_name(void **state)
         assert_true(log_level_parse(log_level_name((enum log_level) i), &error, &level));
         assert_int_equal(level, i);
     }
+    assert_true(log_level_parse("trace", &error, &level));
+    assert_int_equal(level, LOG_LEVEL_DEBUG);
     assert_false(log_level_parse("loud", &error, &level));
     assert_int_equal(error.code, ERROR_INVALID);
 }
