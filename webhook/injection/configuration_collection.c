@@ -80,7 +80,8 @@ static bool check_member(const struct option *option, const cJSON *member, struc
     if (!cJSON_IsString(member))
         return error_set(error, ERROR_INVALID, "must be a string");
     return check_text(member->string, CONFIGURATION_STRING_BYTES, error) &&
-           check_text(member->valuestring, CONFIGURATION_MAP_BYTES, error) &&
+           (option->takes_lines ? check_lines : check_text)(member->valuestring, CONFIGURATION_MAP_BYTES,
+                                                            error) &&
            option->check_entry(member->string, member->valuestring, error);
 }
 

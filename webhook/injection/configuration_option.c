@@ -157,6 +157,7 @@ const struct option configuration_options[] = {
     {.key = "podLabels", .kind = OPTION_MAP, AT(pod_labels), .check_entry = check_label_entry,
      .help = "labels added to the pod where it has none of that key"},
     {.key = "podAnnotations", .kind = OPTION_MAP, AT(pod_annotations), .check_entry = check_annotation_entry,
+     .takes_lines = true,
      .help = "annotations added likewise"},
 
     {.key = "allowedImages", .kind = OPTION_LIST, AT(allowed_images), .check = check_image_pattern,

@@ -37,6 +37,7 @@ struct option {
     bool is_clamped;                 /* OPTION_NUMBER out of range is brought into it, 0 and less: fallback */
     option_check *check;             /* OPTION_STRING unless it is "", OPTION_LIST; or NULL */
     option_check_entry *check_entry; /* OPTION_MAP */
+    bool takes_lines;                /* OPTION_MAP whose values may have several lines */
     const char *placeholder;         /* of the value in --help; NULL: the choices, or TRUE|FALSE */
     const char *help;                /* one line without a full stop */
 };

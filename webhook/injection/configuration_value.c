@@ -30,7 +30,7 @@ _Static_assert(sizeof(enum topology) == sizeof(unsigned) && sizeof(enum credenti
                    sizeof(enum pod_security) == sizeof(unsigned),
                "an enum of another size");
 
-bool check_text(const char *text, size_t maximum_bytes, struct error *error)
+static bool check_characters(const char *text, size_t maximum_bytes, const char *accepted, struct error *error)
 {
     size_t length = strlen(text);
     if (length > maximum_bytes)
@@ -38,10 +38,20 @@ bool check_text(const char *text, size_t maximum_bytes, struct error *error)
     if (!utf8_is_valid(text, length))
         return error_set(error, ERROR_INVALID, "must be UTF-8");
     for (const char *at = text; *at; at++) {
-        if ((unsigned char) *at < ' ' || *at == '\x7F')
+        if (((unsigned char) *at < ' ' || *at == '\x7F') && !strchr(accepted, *at))
             return error_set(error, ERROR_INVALID, "must not contain control characters");
     }
     return true;
+}
+
+bool check_text(const char *text, size_t maximum_bytes, struct error *error)
+{
+    return check_characters(text, maximum_bytes, "", error);
+}
+
+bool check_lines(const char *text, size_t maximum_bytes, struct error *error)
+{
+    return check_characters(text, maximum_bytes, "\n\r\t", error);
 }
 
 static bool set_string(const struct option *option, const char *text, struct configuration *configuration,

@@ -40,5 +40,8 @@ bool resources_read(const struct option *option, const cJSON *object, struct err
 /* What every text must be: UTF-8 without control characters, of at most `maximum_bytes`. */
 bool check_text(const char *text, size_t maximum_bytes, struct error *error) _warn_unused_result_;
 
+/* The same, but for ends of lines and tabs. */
+bool check_lines(const char *text, size_t maximum_bytes, struct error *error) _warn_unused_result_;
+
 /* Sets ERROR_INVALID "<key>: must be <wanted>"; returns false. */
 bool set_wrong_type(const struct option *option, const char *wanted, struct error *error);

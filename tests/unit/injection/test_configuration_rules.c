@@ -251,9 +251,11 @@ static void checks_labels_and_annotations(void **state)
 {
     (void) state;
     assert_bodies(STRINGS("podLabels: {a: '', example.com/b: B_c.d-e}", "podAnnotations: {a: 'any / text'}",
+                          "podAnnotations:\n  a: |\n    one: {}\n    two: \"\\t\"",
                           "podLabels: {openshell.ai: a}", "podLabels: {xopenshell.ai/a: b}"),
                   STRINGS("podLabels: {'': a}", "podLabels: {a/b/c: d}", "podLabels: {-a: b}",
-                          "podLabels: {a: 'b c'}", "podLabels: {a: -b}",
+                          "podLabels: {a: 'b c'}", "podLabels: {a: -b}", "podLabels: {a: \"b\\n\"}",
+                          "agentEnvironment: {A: \"b\\n\"}",
                           "podLabels: {openshell.ai/sandbox-id: a}", "podLabels: {x.openshell.ai/a: b}",
                           "podAnnotations: {openshell.io/sandbox-id: a}", "podAnnotations: {a b: c}",
                           "podAnnotations: {a: \"b\\u0001\"}"));
