@@ -81,7 +81,8 @@ static bool find_namespace(struct review *review, struct error *error)
     if (!namespaces)
         return error_set(error, ERROR_UNAVAILABLE,
                          "namespace %.80s: its annotations are not known here; configure sandbox.uid", name);
-    return namespaces->find(namespaces->context, name, error, &review->namespace_annotations);
+    return namespaces->find(namespaces->context, name, review->context->namespace_wait_ms, error,
+                            &review->namespace_annotations);
 }
 
 static bool inject(struct review *review, struct error *error)

@@ -21,11 +21,14 @@ const char *admission_endpoint_name(enum admission_endpoint endpoint);
 
 struct admission_recorder; /* webhook/admission/recorder.h */
 
-/* Finds the annotations of a namespace. `wait` style limits belong to the implementation (500 ms). Fails with
+/* How long a request waits for a namespace that is not known (yet). */
+#define NAMESPACE_WAIT_MS 500u
+
+/* Finds the annotations of a namespace, for which it waits at most `wait_ms`; 0: not at all. Fails with
  * ERROR_UNAVAILABLE when the namespace is not known in time. The caller owns `*annotations` (an object, or
  * NULL). */
 struct namespace_source {
-    bool (*find)(void *context, const char *name, struct error *error, cJSON **annotations);
+    bool (*find)(void *context, const char *name, unsigned wait_ms, struct error *error, cJSON **annotations);
     void *context;
 };
 
@@ -33,8 +36,9 @@ struct namespace_source {
 struct admission_context {
     const struct configuration *configuration;
     const struct namespace_source *namespaces; /* NULL: none known; then a pod that needs one is an error */
+    unsigned namespace_wait_ms;                /* for one that is not known */
     const struct admission_recorder *recorder; /* NULL: nobody */
-    bool will_retry; /* ERROR_UNAVAILABLE means another attempt with another source: nothing to record */
+    bool will_retry; /* ERROR_UNAVAILABLE means another attempt, which waits: nothing to record */
 };
 
 /* What happened, for metrics, logs and audit records. Strings are static or live in the struct. */

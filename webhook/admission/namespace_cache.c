@@ -273,9 +273,10 @@ static enum lookup look_up(struct namespace_cache *cache, const char *name, cJSO
     return outcome;
 }
 
-static enum lookup wait_for(struct namespace_cache *cache, const char *name, cJSON **annotations)
+static enum lookup wait_for(struct namespace_cache *cache, const char *name, unsigned wait_ms,
+                            cJSON **annotations)
 {
-    struct timespec deadline = clock_wait_deadline(NAMESPACE_WAIT_MS);
+    struct timespec deadline = clock_wait_deadline(wait_ms);
     int failure = 0;
     pthread_mutex_lock(&cache->wait_mutex);
     enum lookup outcome = look_up(cache, name, annotations);
@@ -284,59 +285,33 @@ static enum lookup wait_for(struct namespace_cache *cache, const char *name, cJS
         outcome = look_up(cache, name, annotations);
     }
     pthread_mutex_unlock(&cache->wait_mutex);
+    atomic_fetch_add(&cache->waits, 1);
+    if (outcome == LOOKUP_UNKNOWN)
+        atomic_fetch_add(&cache->misses, 1);
     return outcome;
 }
 
-/* The answer of a source; an unknown namespace is one whose lookup is over. */
-static bool answer(enum lookup outcome, const char *name, unsigned waited_ms, struct error *error)
+static bool find(void *context, const char *name, unsigned wait_ms, struct error *error, cJSON **annotations)
 {
+    struct namespace_cache *cache = context;
+    cJSON *found = NULL;
+    enum lookup outcome = look_up(cache, name, &found);
+    if (outcome == LOOKUP_UNKNOWN && wait_ms > 0)
+        outcome = wait_for(cache, name, wait_ms, &found);
+    /* Who does not wait asks again, and is counted then. */
+    if (outcome != LOOKUP_UNKNOWN || wait_ms > 0)
+        atomic_fetch_add(&cache->lookups, 1);
     if (outcome == LOOKUP_NO_MEMORY)
         return error_set_no_memory(error);
     if (outcome == LOOKUP_UNKNOWN)
-        return error_set(error, ERROR_UNAVAILABLE, "namespace \"%s\" is not known after %u ms", name,
-                         waited_ms);
-    return true;
-}
-
-static bool find_or_wait(void *context, const char *name, struct error *error, cJSON **annotations)
-{
-    struct namespace_cache *cache = context;
-    cJSON *found = NULL;
-    atomic_fetch_add(&cache->lookups, 1);
-    enum lookup outcome = look_up(cache, name, &found);
-    if (outcome == LOOKUP_UNKNOWN) {
-        atomic_fetch_add(&cache->waits, 1);
-        outcome = wait_for(cache, name, &found);
-        if (outcome == LOOKUP_UNKNOWN)
-            atomic_fetch_add(&cache->misses, 1);
-    }
-    if (!answer(outcome, name, NAMESPACE_WAIT_MS, error))
-        return false;
-    *annotations = found;
-    return true;
-}
-
-static bool find_known(void *context, const char *name, struct error *error, cJSON **annotations)
-{
-    struct namespace_cache *cache = context;
-    cJSON *found = NULL;
-    enum lookup outcome = look_up(cache, name, &found);
-    if (!answer(outcome, name, 0, error))
-        return false;
-    /* One that failed is asked again, of the source that waits, and counted there. */
-    atomic_fetch_add(&cache->lookups, 1);
+        return error_set(error, ERROR_UNAVAILABLE, "namespace \"%s\" is not known", name);
     *annotations = found;
     return true;
 }
 
 struct namespace_source namespace_cache_source(struct namespace_cache *cache)
 {
-    return (struct namespace_source){.find = find_or_wait, .context = cache};
-}
-
-struct namespace_source namespace_cache_source_known(struct namespace_cache *cache)
-{
-    return (struct namespace_source){.find = find_known, .context = cache};
+    return (struct namespace_source){.find = find, .context = cache};
 }
 
 void namespace_cache_read_statistics(struct namespace_cache *cache,

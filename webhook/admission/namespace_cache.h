@@ -11,8 +11,6 @@
 #include "webhook/admission/admission.h"
 
 #define NAMESPACE_ANNOTATION_PREFIX "openshift.io/sa.scc."
-/* How long a lookup waits for a namespace that is not known (yet). */
-#define NAMESPACE_WAIT_MS 500u
 /* Most namespaces held; one more is a failure of the watch, shown in metrics. */
 #define NAMESPACE_CACHE_ENTRIES 65536u
 /* Longest value kept; the rest is cut off. No range is longer, and a longer value is no range before or
@@ -36,14 +34,10 @@ DEFINE_POINTER_CLEANUP(struct namespace_cache *, namespace_cache_free)
 /* A source that looks up in `cache`; valid as long as the cache. */
 struct namespace_source namespace_cache_source(struct namespace_cache *cache);
 
-/* The same, but a lookup never waits: what is not known is ERROR_UNAVAILABLE at once. The server asks this
- * one first and leaves the waiting to threads that have nothing else to do. */
-struct namespace_source namespace_cache_source_known(struct namespace_cache *cache);
-
 struct namespace_cache_statistics {
     struct kubernetes_reflector_statistics watch; /* watch.is_synced: every namespace is known */
     size_t namespaces;
-    uint64_t lookups;
+    uint64_t lookups; /* but for those that did not wait for what is not known */
     uint64_t waits;  /* lookups that had to wait */
     uint64_t misses; /* lookups that failed after waiting */
 };

@@ -37,11 +37,12 @@ struct replay {
     struct replay_result *result;
 };
 
-static bool find_annotations(void *context, const char *name, struct error *error, cJSON **annotations)
+static bool find_annotations(void *context, const char *name, unsigned wait_ms, struct error *error,
+                             cJSON **annotations)
 {
     const struct replay *replay = context;
     const cJSON *recorded = replay->input->decision->namespace_annotations;
-    (void) name;
+    (void) name, (void) wait_ms;
     cJSON *copy = NULL;
     if (recorded && !(copy = cJSON_Duplicate(recorded, true)))
         return error_set_no_memory(error);

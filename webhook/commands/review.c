@@ -30,10 +30,11 @@ static const char usage[] =
     "  openshell-injector review --endpoint validate < review.json | jq .response.allowed\n";
 
 /* Every namespace has the annotations that the command line gives. */
-static bool find_annotations(void *context, const char *name, struct error *error, cJSON **annotations)
+static bool find_annotations(void *context, const char *name, unsigned wait_ms, struct error *error,
+                             cJSON **annotations)
 {
     const struct command_line *line = context;
-    (void) name;
+    (void) name, (void) wait_ms;
     cJSON *copy = NULL;
     if (line->namespace_annotations && !(copy = cJSON_Duplicate(line->namespace_annotations, true)))
         return error_set_no_memory(error);

@@ -49,25 +49,15 @@ static bool start_namespaces(struct serve_parts *parts, struct error *error)
     return true;
 }
 
-static bool find_namespace(struct serve_parts *parts,
-                           struct namespace_source (*source_of)(struct namespace_cache *cache),
-                           const char *name, struct error *error, cJSON **annotations)
+static bool find_namespace(void *context, const char *name, unsigned wait_ms, struct error *error,
+                           cJSON **annotations)
 {
+    struct serve_parts *parts = context;
     struct namespace_cache *cache = atomic_load_explicit(&parts->namespace_cache, memory_order_acquire);
     if (!cache)
         return error_set(error, ERROR_UNAVAILABLE, "namespace %.80s: namespaces are not being watched", name);
-    struct namespace_source source = source_of(cache);
-    return source.find(source.context, name, error, annotations);
-}
-
-static bool find_waiting(void *context, const char *name, struct error *error, cJSON **annotations)
-{
-    return find_namespace(context, namespace_cache_source, name, error, annotations);
-}
-
-static bool find_known(void *context, const char *name, struct error *error, cJSON **annotations)
-{
-    return find_namespace(context, namespace_cache_source_known, name, error, annotations);
+    struct namespace_source source = namespace_cache_source(cache);
+    return source.find(source.context, name, wait_ms, error, annotations);
 }
 
 static bool are_namespaces_synced(struct serve_parts *parts)
@@ -198,7 +188,6 @@ static bool start_server(struct serve_parts *parts, struct error *error)
         .certificates = &parts->certificates,
         .clients = parts->clients,
         .configurations = parts->configurations,
-        .known_namespaces = &parts->known_namespaces,
         .namespaces = &parts->namespaces,
         .metrics = &parts->metrics,
         .readiness = &parts->readiness,
@@ -254,8 +243,7 @@ bool serve_parts_start(struct serve_parts *parts, const struct serve_options *op
                        struct configuration_store *configurations, struct error *error)
 {
     *parts = (struct serve_parts){.options = options, .configurations = configurations};
-    parts->namespaces = (struct namespace_source){.find = find_waiting, .context = parts};
-    parts->known_namespaces = (struct namespace_source){.find = find_known, .context = parts};
+    parts->namespaces = (struct namespace_source){.find = find_namespace, .context = parts};
     file_watch_init(&parts->configuration_watch, options->configuration_file, NULL);
     file_watch_init(&parts->certificate_watch, options->tls_certificate, options->tls_key);
     file_watch_init(&parts->client_watch, options->client_authority, NULL);

@@ -28,7 +28,7 @@ struct serve_parts {
     struct client_authentication *clients; /* NULL: every client may ask */
     struct kubernetes_client *kubernetes;  /* NULL until it is needed */
     struct namespace_cache *_Atomic namespace_cache;
-    struct namespace_source namespaces, known_namespaces;
+    struct namespace_source namespaces;
     struct server *server;
     struct http_listener *listener;
     struct file_watch configuration_watch, certificate_watch, client_watch;

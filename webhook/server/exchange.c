@@ -86,6 +86,18 @@ void exchange_append_body(struct exchange *exchange, const char *data, size_t le
         exchange_refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
 }
 
+void exchange_begin_waiting(struct exchange *exchange)
+{
+    exchange->waiting_since_ns = now_ns();
+}
+
+/* Time in a full room counts: nobody waits longer because others do. */
+unsigned exchange_waiting_left_ms(const struct exchange *exchange)
+{
+    uint64_t waited_ms = (now_ns() - exchange->waiting_since_ns) / 1000000;
+    return waited_ms < NAMESPACE_WAIT_MS ? NAMESPACE_WAIT_MS - (unsigned) waited_ms : 0;
+}
+
 void exchange_end(struct exchange *exchange)
 {
     drop_body(exchange);

@@ -45,6 +45,7 @@ struct exchange {
     struct buffer answer;
     uint64_t started_ns;
     bool is_in_flight;                         /* counted as such */
+    uint64_t waiting_since_ns;                 /* for its namespace */
     bool is_reviewed;                          /* decided, or refused for good */
     bool is_concluded;                         /* counted and logged */
     const struct configuration *configuration; /* held while reviewed */
@@ -63,6 +64,10 @@ void exchange_refuse(struct exchange *exchange, unsigned status, const char *mes
 
 /* Adds to the body; at its limits the request becomes refused. */
 void exchange_append_body(struct exchange *exchange, const char *data, size_t length);
+
+/* The request waits for its namespace from now on; and how much of NAMESPACE_WAIT_MS is left for that. */
+void exchange_begin_waiting(struct exchange *exchange);
+unsigned exchange_waiting_left_ms(const struct exchange *exchange);
 
 /* The request is over: gives back large memory. */
 void exchange_end(struct exchange *exchange);

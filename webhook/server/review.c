@@ -24,14 +24,15 @@ static unsigned status_of(const struct exchange *exchange)
 }
 
 /* False: nothing is decided, and another attempt may help. */
-static bool attempt(struct exchange *exchange, const struct namespace_source *namespaces, bool will_retry)
+static bool attempt(struct exchange *exchange, unsigned wait_ms, bool will_retry)
 {
     const struct server_options *options = &exchange->server->options;
     if (!exchange->configuration)
         exchange->configuration = configuration_store_acquire(options->configurations);
     const struct admission_context context = {
         .configuration = exchange->configuration,
-        .namespaces = namespaces,
+        .namespaces = options->namespaces,
+        .namespace_wait_ms = wait_ms,
         .recorder = options->recorder,
         .will_retry = will_retry,
     };
@@ -50,12 +51,12 @@ static bool attempt(struct exchange *exchange, const struct namespace_source *na
 bool review_attempt(struct exchange *exchange)
 {
     const struct server_options *options = &exchange->server->options;
-    return attempt(exchange, options->known_namespaces, options->namespaces != NULL);
+    return attempt(exchange, 0, options->namespaces != NULL);
 }
 
-void review_last_attempt(struct exchange *exchange, const struct namespace_source *namespaces)
+void review_last_attempt(struct exchange *exchange, unsigned wait_ms)
 {
-    (void) !attempt(exchange, namespaces, false);
+    (void) !attempt(exchange, wait_ms, false);
 }
 
 static void log_outcome(struct log_entry *entry, const struct exchange *exchange, uint64_t duration_ns)

@@ -4,11 +4,11 @@
 #include "webhook/server/exchange.h"
 
 /* Reviews the body into `exchange->answer`, or sets the refusal; either is recorded. False when a namespace
- * is not known yet and another attempt, with a source that waits, may help: then nothing is decided. */
+ * is not known yet and another attempt, which waits, may help: then nothing is decided. */
 bool review_attempt(struct exchange *exchange) _warn_unused_result_;
 
-/* The same with `namespaces`, whatever comes of it. */
-void review_last_attempt(struct exchange *exchange, const struct namespace_source *namespaces);
+/* The same, whatever comes of it; waits at most `wait_ms` for the namespace. */
+void review_last_attempt(struct exchange *exchange, unsigned wait_ms);
 
 /* After the last attempt, or a refusal before any: counts and logs. Once per request, on the worker's thread.
  */

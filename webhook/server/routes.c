@@ -178,13 +178,6 @@ static bool on_body(void *context, struct http_connection *connection, const cha
     return true;
 }
 
-static void settle(struct server_context *server)
-{
-    const struct admission_recorder *recorder = server->options.recorder;
-    if (recorder && recorder->settle)
-        recorder->settle(recorder->context);
-}
-
 static void on_late(void *context, struct http_connection *connection)
 {
     (void) context;
@@ -208,10 +201,17 @@ static void on_late(void *context, struct http_connection *connection)
     buffer_done(&text);
 }
 
+static void settle(struct server_context *server)
+{
+    const struct admission_recorder *recorder = server->options.recorder;
+    if (recorder && recorder->settle)
+        recorder->settle(recorder->context);
+}
+
 void routes_serve_waiting(void *entry)
 {
     struct exchange *exchange = entry;
-    review_last_attempt(exchange, exchange->server->options.namespaces);
+    review_last_attempt(exchange, exchange_waiting_left_ms(exchange));
     settle(exchange->server);
     http_connection_resume(exchange->tls.connection);
 }
@@ -219,11 +219,12 @@ void routes_serve_waiting(void *entry)
 /* Hands the request to the waiting room; on_finish is called again afterwards. */
 static void wait_outside(struct exchange *exchange)
 {
+    exchange_begin_waiting(exchange);
     http_connection_suspend(exchange->tls.connection);
     if (waiting_room_enter(exchange->server->waiting_room, exchange))
         return;
     /* Too many wait already: what is known now has to do. */
-    review_last_attempt(exchange, exchange->server->options.known_namespaces);
+    review_last_attempt(exchange, 0);
     settle(exchange->server);
     http_connection_resume(exchange->tls.connection);
 }

@@ -27,9 +27,8 @@ struct server_options {
     const struct certificate_source *certificates;
     struct client_authentication *clients; /* NULL: every client */
     struct configuration_store *configurations;
-    /* Facts on namespaces. `known_namespaces` answers at once; when it says ERROR_UNAVAILABLE the request
-     * waits on another thread, with `namespaces`. Either may be NULL. */
-    const struct namespace_source *known_namespaces;
+    /* Facts on namespaces. Asked without waiting first; when it says ERROR_UNAVAILABLE the request waits on
+     * another thread for what is left of NAMESPACE_WAIT_MS. NULL: nothing is known. */
     const struct namespace_source *namespaces;
     struct injector_metrics *metrics;
     struct readiness *readiness; /* while it drains, every answer closes its connection */

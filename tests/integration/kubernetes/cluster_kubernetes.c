@@ -338,10 +338,10 @@ static void knows_a_new_namespace_within_the_wait_of_a_lookup(void **state)
     assert_true(namespace_cache_new(client, NULL, NULL, NULL, &error, &cache));
     struct namespace_source source = namespace_cache_source(cache);
     cJSON *annotations = NULL;
-    assert_true(source.find(source.context, "default", &error, &annotations));
+    assert_true(source.find(source.context, "default", NAMESPACE_WAIT_MS, &error, &annotations));
     char name[64];
     cluster_namespace_make(client, name);
-    if (!source.find(source.context, name, &error, &annotations))
+    if (!source.find(source.context, name, NAMESPACE_WAIT_MS, &error, &annotations))
         fail_msg("%s", error.message);
     assert_null(annotations);
     cluster_namespace_remove(client, name);

@@ -365,8 +365,10 @@ static void denies_a_final_pod_without_injection(void **state)
     call_done(&call);
 }
 
-static bool find_range(void *context, const char *name, struct error *error, cJSON **annotations)
+static bool find_range(void *context, const char *name, unsigned wait_ms, struct error *error,
+                       cJSON **annotations)
 {
+    (void) wait_ms;
     size_t *calls = context;
     (*calls)++;
     if (strcmp(name, "openshell") != 0)

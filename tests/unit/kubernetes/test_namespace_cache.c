@@ -28,7 +28,6 @@ struct scene {
     struct kubernetes_client *client;
     struct namespace_cache *cache;
     struct namespace_source source;
-    struct namespace_source known;
     atomic_uint failures;
 };
 
@@ -51,7 +50,6 @@ static struct scene *open_scene(struct watch_world *world)
     scene->client = client_for(scene->server, NULL);
     assert_true(namespace_cache_new(scene->client, &quick, on_failure, scene, &error, &scene->cache));
     scene->source = namespace_cache_source(scene->cache);
-    scene->known = namespace_cache_source_known(scene->cache);
     return scene;
 }
 
@@ -68,7 +66,7 @@ static void expect_annotations(const struct namespace_source *source, const char
 {
     struct error error;
     cJSON *annotations = NULL;
-    if (!source->find(source->context, name, &error, &annotations))
+    if (!source->find(source->context, name, NAMESPACE_WAIT_MS, &error, &annotations))
         fail_msg("%s", error.message);
     char *text = annotations ? cJSON_PrintUnformatted(annotations) : NULL;
     if (expected)
@@ -83,7 +81,7 @@ static bool is_known(const struct namespace_source *source, const char *name)
 {
     struct error error;
     cJSON *annotations = NULL;
-    bool is_found = source->find(source->context, name, &error, &annotations);
+    bool is_found = source->find(source->context, name, 0, &error, &annotations);
     cJSON_Delete(annotations);
     return is_found;
 }
@@ -117,7 +115,7 @@ static void keeps_the_annotations_that_matter_and_no_others(void **state)
 static bool has_changed(void *context)
 {
     struct scene *scene = context;
-    return !is_known(&scene->known, "b") && is_known(&scene->known, "c");
+    return !is_known(&scene->source, "b") && is_known(&scene->source, "c");
 }
 
 static void follows_additions_changes_and_deletions(void **state)
@@ -152,9 +150,9 @@ static void drops_what_vanished_while_nobody_watched(void **state)
     struct watch_world world = {.lists = lists, .list_count = 2, .steps = steps, .step_count = 1};
     struct scene *scene = open_scene(&world);
     assert_true(eventually(has_relisted, scene));
-    assert_false(is_known(&scene->known, "a"));
-    assert_true(is_known(&scene->known, "b"));
-    assert_false(is_known(&scene->known, "c"));
+    assert_false(is_known(&scene->source, "a"));
+    assert_true(is_known(&scene->source, "b"));
+    assert_false(is_known(&scene->source, "c"));
     close_scene(scene);
 }
 
@@ -166,10 +164,10 @@ static void an_unknown_namespace_fails_by_name_after_the_named_wait(void **state
     struct error error;
     cJSON *annotations = NULL;
     uint64_t started_ns = clock_now_ns();
-    assert_false(scene->source.find(scene->source.context, "nowhere", &error, &annotations));
+    assert_false(scene->source.find(scene->source.context, "nowhere", NAMESPACE_WAIT_MS, &error, &annotations));
     uint64_t waited_ms = (clock_now_ns() - started_ns) / NANOSECONDS_PER_MILLISECOND;
     assert_int_equal(error.code, ERROR_UNAVAILABLE);
-    assert_string_equal(error.message, "namespace \"nowhere\" is not known after 500 ms");
+    assert_string_equal(error.message, "namespace \"nowhere\" is not known");
     assert_in_range(waited_ms, NAMESPACE_WAIT_MS - 1, NAMESPACE_WAIT_MS + 400);
     struct namespace_cache_statistics statistics;
     namespace_cache_read_statistics(scene->cache, &statistics);
@@ -177,7 +175,7 @@ static void an_unknown_namespace_fails_by_name_after_the_named_wait(void **state
     assert_int_equal(statistics.misses, 1);
 
     started_ns = clock_now_ns();
-    assert_false(scene->known.find(scene->known.context, "nowhere", &error, &annotations));
+    assert_false(scene->source.find(scene->source.context, "nowhere", 0, &error, &annotations));
     assert_int_equal(error.code, ERROR_UNAVAILABLE);
     assert_true(clock_now_ns() - started_ns < 400 * NANOSECONDS_PER_MILLISECOND);
     close_scene(scene);
@@ -211,7 +209,7 @@ static size_t kept_length(size_t length)
     struct scene *scene = open_scene(&world);
     struct error error;
     cJSON *annotations = NULL;
-    assert_true(scene->source.find(scene->source.context, "a", &error, &annotations));
+    assert_true(scene->source.find(scene->source.context, "a", NAMESPACE_WAIT_MS, &error, &annotations));
     size_t kept = strlen(cJSON_GetStringValue(json_member(annotations, RANGE_KEY)));
     cJSON_Delete(annotations);
     close_scene(scene);

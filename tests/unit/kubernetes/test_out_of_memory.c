@@ -206,7 +206,7 @@ static void a_cache_behind_a_watch_comes_right_in_the_end(void **state)
     const char *present[] = {"a", "c"};
     for (size_t i = 0; i < 2; i++) {
         cJSON *annotations = NULL;
-        assert_true(source.find(source.context, present[i], &error, &annotations));
+        assert_true(source.find(source.context, present[i], NAMESPACE_WAIT_MS, &error, &annotations));
         assert_int_equal(annotations != NULL, i == 0);
         cJSON_Delete(annotations);
     }

@@ -1,5 +1,7 @@
 #include "common/log.h"
+#include "kubernetes/clock.h"
 #include "tests/unit/server/server_fixture.h"
+#include "webhook/server/waiting_room.h"
 
 #include <fcntl.h>
 #include <semaphore.h>
@@ -70,20 +72,17 @@ static void forgets_one_request_before_the_next(void **state)
     tls_client_done(&client);
 }
 
-/* A source of namespaces that never knows any at once, and waits for `permission` otherwise. */
+/* A source of namespaces that knows none at once, and otherwise waits for `permission`. */
 static sem_t permission;
 static atomic_int waiting;
 static atomic_bool is_unknown;
 
-static bool find_never(void *context, const char *name, struct error *error, cJSON **annotations)
-{
-    (void) context, (void) annotations;
-    return error_set(error, ERROR_UNAVAILABLE, "namespace %s: not known", name);
-}
-
-static bool find_with_permission(void *context, const char *name, struct error *error, cJSON **annotations)
+static bool find_with_permission(void *context, const char *name, unsigned wait_ms, struct error *error,
+                                 cJSON **annotations)
 {
     (void) context;
+    if (wait_ms == 0)
+        return error_set(error, ERROR_UNAVAILABLE, "namespace %s: not known", name);
     atomic_fetch_add(&waiting, 1);
     sem_wait(&permission);
     atomic_fetch_sub(&waiting, 1);
@@ -93,7 +92,6 @@ static bool find_with_permission(void *context, const char *name, struct error *
     return true;
 }
 
-static const struct namespace_source never = {.find = find_never};
 static const struct namespace_source with_permission = {.find = find_with_permission};
 
 static int set_up_waiting_with(void **state, const struct admission_recorder *recorder)
@@ -102,7 +100,6 @@ static int set_up_waiting_with(void **state, const struct admission_recorder *re
     sem_init(&permission, 0, 0);
     atomic_store(&waiting, 0);
     atomic_store(&is_unknown, false);
-    fixture.options.known_namespaces = &never;
     fixture.options.namespaces = &with_permission;
     fixture.options.recorder = recorder;
     server_fixture_start(&fixture);
@@ -173,6 +170,37 @@ static void stops_with_requests_that_wait(void **state)
     assert_int_equal(server_stop(take_pointer(&fixture.server), 5000), 0);
     assert_int_equal(tls_client_read_answer(&client, answer, sizeof answer), 200);
     tls_client_done(&client);
+}
+
+/* A source that knows nothing, however long it waits. */
+static bool find_nowhere(void *context, const char *name, unsigned wait_ms, struct error *error,
+                         cJSON **annotations)
+{
+    (void) context, (void) annotations;
+    usleep(wait_ms * 1000);
+    return error_set(error, ERROR_UNAVAILABLE, "namespace %s: not known", name);
+}
+
+static void lets_none_of_many_wait_longer_than_one_would(void **state)
+{
+    (void) state;
+    static const struct namespace_source nowhere = {.find = find_nowhere};
+    struct tls_client clients[4 * WAITING_ROOM_THREADS];
+    const size_t count = sizeof clients / sizeof *clients;
+    fixture.options.namespaces = &nowhere;
+    server_fixture_start(&fixture);
+    for (size_t i = 0; i < count; i++)
+        assert_true(tls_client_connect(&clients[i], server_port(fixture.server), NULL));
+    uint64_t started_ns = clock_now_ns();
+    for (size_t i = 0; i < count; i++)
+        assert_true(tls_client_post(&clients[i], "/mutate", REVIEW_IN("gone")));
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(tls_client_read_answer(&clients[i], answer, sizeof answer), 503);
+        tls_client_done(&clients[i]);
+    }
+    uint64_t waited_ms = (clock_now_ns() - started_ns) / NANOSECONDS_PER_MILLISECOND;
+    /* One after the other they would wait four times as long. */
+    assert_in_range(waited_ms, NAMESPACE_WAIT_MS, 3 * NAMESPACE_WAIT_MS);
 }
 
 /* A recorder that keeps what it saw. */
@@ -422,6 +450,7 @@ int main(void)
         SERVER_TEST(says_unavailable_when_the_namespace_stays_unknown, set_up_waiting),
         SERVER_TEST(survives_a_client_that_leaves_while_it_waits, set_up_waiting),
         SERVER_TEST(stops_with_requests_that_wait, set_up_waiting),
+        SERVER_TEST(lets_none_of_many_wait_longer_than_one_would, set_up_without_uid),
         SERVER_TEST(shows_each_decision_to_the_recorder_first, set_up_recorder),
         SERVER_TEST(shows_no_request_without_a_uid_to_the_recorder, set_up_recorder),
         SERVER_TEST(shows_an_error_to_the_recorder_once, set_up_waiting_recorder),

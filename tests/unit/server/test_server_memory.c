@@ -24,9 +24,10 @@ static char answer[ANSWER_BYTES];
 /* Which allocation after the next lookup is to fail, on the thread that looks up; 0: none. */
 static atomic_size_t next_failure;
 
-static bool find_namespace(void *context, const char *name, struct error *error, cJSON **annotations)
+static bool find_namespace(void *context, const char *name, unsigned wait_ms, struct error *error,
+                           cJSON **annotations)
 {
-    (void) context, (void) name, (void) error;
+    (void) context, (void) name, (void) wait_ms, (void) error;
     size_t number = atomic_load(&next_failure);
     if (number)
         allocation_fail_at(number, false);
@@ -42,7 +43,7 @@ static int set_up(void **state)
 {
     (void) state;
     server_fixture_init(&fixture, CONFIGURATION_WITHOUT_UID);
-    fixture.options.known_namespaces = &namespaces;
+    fixture.options.namespaces = &namespaces;
     server_fixture_start(&fixture);
     return tls_client_connect(&client, server_port(fixture.server), NULL) ? 0 : -1;
 }
