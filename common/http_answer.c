@@ -26,8 +26,9 @@ bool http_answer_send(struct http_connection *connection, const struct http_answ
 
 void http_answer_append(const struct http_answer *answer, struct buffer *text)
 {
-    buffer_append_format(text, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n", answer->status,
-                         MHD_get_reason_phrase_for(answer->status), answer->content_type, answer->length);
+    buffer_append_format(text, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n",
+                         answer->status, MHD_get_reason_phrase_for(answer->status), answer->content_type,
+                         answer->length);
     if (answer->allow)
         buffer_append_format(text, "Allow: %s\r\n", answer->allow);
     buffer_append_string(text, answer->is_last ? "Connection: close\r\n\r\n" : "\r\n");

@@ -256,8 +256,7 @@ static void end_phase(struct http_connection *connection)
         if (options->service->late)
             options->service->late(options->context, connection);
     }
-    end_connection(connection,
-                   connection->phase == HTTP_IDLE && !connection->is_shut ? SHUT_RD : SHUT_RDWR);
+    end_connection(connection, connection->phase == HTTP_IDLE && !connection->is_shut ? SHUT_RD : SHUT_RDWR);
 }
 
 static void scan_connections(struct http_worker *worker)

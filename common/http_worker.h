@@ -68,9 +68,9 @@ struct http_service {
     bool (*finish)(void *context, struct http_connection *connection);
     /* All that had arrived was looked at, and some of it was deferred. May be NULL. */
     void (*deferred)(void *context);
-    /* The body takes longer than the limit, and the connection is about to be closed, whether `begin` answered
-     * or not. libmicrohttpd takes no answer now: one must be written past it, to the client itself. May be
-     * NULL. */
+    /* The body takes longer than the limit, and the connection is about to be closed, whether `begin`
+     * answered or not. libmicrohttpd takes no answer now: one must be written past it, to the client itself.
+     * May be NULL. */
     void (*late)(void *context, struct http_connection *connection);
     /* After `begin`: the answer was sent (`is_sent`), or the request ended without. May be NULL. */
     void (*completed)(void *context, struct http_connection *connection, bool is_sent);

@@ -38,8 +38,8 @@ struct namespace_cache_statistics {
     struct kubernetes_reflector_statistics watch; /* watch.is_synced: every namespace is known */
     size_t namespaces;
     uint64_t lookups; /* but for those that did not wait for what is not known */
-    uint64_t waits;  /* lookups that had to wait */
-    uint64_t misses; /* lookups that failed after waiting */
+    uint64_t waits;   /* lookups that had to wait */
+    uint64_t misses;  /* lookups that failed after waiting */
 };
 
 /* Any thread. */

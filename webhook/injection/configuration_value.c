@@ -30,7 +30,8 @@ _Static_assert(sizeof(enum topology) == sizeof(unsigned) && sizeof(enum credenti
                    sizeof(enum pod_security) == sizeof(unsigned),
                "an enum of another size");
 
-static bool check_characters(const char *text, size_t maximum_bytes, const char *accepted, struct error *error)
+static bool check_characters(const char *text, size_t maximum_bytes, const char *accepted,
+                             struct error *error)
 {
     size_t length = strlen(text);
     if (length > maximum_bytes)

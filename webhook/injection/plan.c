@@ -149,8 +149,7 @@ bool plan_owns_container(const struct plan *plan, const cJSON *container)
         if (pod_find_named(plan->view.init_containers, plan->init_containers[i].name, NULL) == container)
             return true;
     }
-    return plan->sidecar.name &&
-           pod_find_named(plan->view.containers, plan->sidecar.name, NULL) == container;
+    return plan->sidecar.name && pod_find_named(plan->view.containers, plan->sidecar.name, NULL) == container;
 }
 
 static bool is_one_of(const char *name, const char *const *names, size_t count)

@@ -171,8 +171,8 @@ const struct planned_volume *plan_find_volume(const struct plan *plan, const cha
 /* A container of this name is planned. */
 bool plan_has_container(const struct plan *plan, const char *name);
 
-/* The container is one that the plan has: it bears the name, in the list where it belongs, as the first of that
- * list. Whatever else bears the name is the user's, or another webhook's. */
+/* The container is one that the plan has: it bears the name, in the list where it belongs, as the first of
+ * that list. Whatever else bears the name is the user's, or another webhook's. */
 bool plan_owns_container(const struct plan *plan, const cJSON *container);
 
 /* A name that only we may give a volume / a container (F.3 and decisions section 2); `workspace` is not among

@@ -255,10 +255,9 @@ static void checks_labels_and_annotations(void **state)
                           "podLabels: {openshell.ai: a}", "podLabels: {xopenshell.ai/a: b}"),
                   STRINGS("podLabels: {'': a}", "podLabels: {a/b/c: d}", "podLabels: {-a: b}",
                           "podLabels: {a: 'b c'}", "podLabels: {a: -b}", "podLabels: {a: \"b\\n\"}",
-                          "agentEnvironment: {A: \"b\\n\"}",
-                          "podLabels: {openshell.ai/sandbox-id: a}", "podLabels: {x.openshell.ai/a: b}",
-                          "podAnnotations: {openshell.io/sandbox-id: a}", "podAnnotations: {a b: c}",
-                          "podAnnotations: {a: \"b\\u0001\"}"));
+                          "agentEnvironment: {A: \"b\\n\"}", "podLabels: {openshell.ai/sandbox-id: a}",
+                          "podLabels: {x.openshell.ai/a: b}", "podAnnotations: {openshell.io/sandbox-id: a}",
+                          "podAnnotations: {a b: c}", "podAnnotations: {a: \"b\\u0001\"}"));
     for (size_t excess = 0; excess < 2; excess++) {
         _cleanup_(buffer_done) struct buffer body = BUFFER_INIT(4096);
         buffer_append_format(&body, "podLabels: {a: %s}", repeat('v', 63 + excess));

@@ -305,7 +305,8 @@ static void denies_what_the_baseline_forbids(void **state)
          "{\"spec\":{\"securityContext\":{\"sysctls\":[{\"name\":\"kernel.msgmax\",\"value\":\"1\"}]}}}",
          reason, "spec.securityContext.sysctls[0].name"},
         {NULL,
-         "{\"spec\":{\"securityContext\":{\"sysctls\":[{\"name\":\"net.ipv4.tcp_syncookies\",\"value\":\"1\"},"
+         "{\"spec\":{\"securityContext\":{\"sysctls\":[{\"name\":\"net.ipv4.tcp_syncookies\",\"value\":\"1\"}"
+         ","
          "{\"name\":\"net.ipv4.tcp_rmem\",\"value\":\"1\"}]}}}",
          NULL, NULL},
         {NULL, WITH_AGENT("\"readinessProbe\":{\"httpGet\":{\"host\":\"10.0.0.1\",\"port\":1}}"), reason,

@@ -164,7 +164,8 @@ static void an_unknown_namespace_fails_by_name_after_the_named_wait(void **state
     struct error error;
     cJSON *annotations = NULL;
     uint64_t started_ns = clock_now_ns();
-    assert_false(scene->source.find(scene->source.context, "nowhere", NAMESPACE_WAIT_MS, &error, &annotations));
+    assert_false(
+        scene->source.find(scene->source.context, "nowhere", NAMESPACE_WAIT_MS, &error, &annotations));
     uint64_t waited_ms = (clock_now_ns() - started_ns) / NANOSECONDS_PER_MILLISECOND;
     assert_int_equal(error.code, ERROR_UNAVAILABLE);
     assert_string_equal(error.message, "namespace \"nowhere\" is not known");
