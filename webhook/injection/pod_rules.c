@@ -15,6 +15,21 @@ static bool deny_restart_policy(const struct plan *plan, struct error *error, st
                            *policy ? policy : "Always");
 }
 
+/* Kubernetes lets a container have a policy of its own (ContainerRestartRules). */
+static bool deny_agent_restart(const struct plan *plan, struct error *error, struct denial_list *denials)
+{
+    const cJSON *agent = plan->sandbox.agent;
+    const struct json_path *path = JSON_ELEMENT(&pod_path_containers, plan->sandbox.agent_index);
+    const char *policy = pod_string(agent, "restartPolicy");
+    const cJSON *rules = json_member(agent, "restartPolicyRules");
+    bool has_rules = rules && rules->child;
+    if (!has_rules && (!*policy || strcmp(policy, "Never") == 0))
+        return true;
+    return denial_list_add(denials, "RestartPolicy",
+                           JSON_MEMBER(path, has_rules ? "restartPolicyRules" : "restartPolicy"), error,
+                           "would start the agent's container again, but a sandbox runs once; leave it out");
+}
+
 static bool deny_service_account_token(const struct plan *plan, struct error *error,
                                        struct denial_list *denials)
 {
@@ -117,6 +132,7 @@ bool pod_rules_deny(const struct plan *plan, const struct injection_request *req
                     struct denial_list *denials)
 {
     return deny_creator(plan, request, error, denials) && deny_restart_policy(plan, error, denials) &&
-           deny_service_account_token(plan, error, denials) && deny_annotation(plan, error, denials) &&
-           deny_ephemeral_containers(plan, error, denials) && deny_image(plan, error, denials);
+           deny_agent_restart(plan, error, denials) && deny_service_account_token(plan, error, denials) &&
+           deny_annotation(plan, error, denials) && deny_ephemeral_containers(plan, error, denials) &&
+           deny_image(plan, error, denials);
 }

@@ -96,6 +96,11 @@ static void denies_what_a_sandbox_pod_may_not_be(void **state)
     static const struct denial_case cases[] = {
         {NULL, "{\"spec\":{\"restartPolicy\":null}}", "RestartPolicy", "spec.restartPolicy"},
         {NULL, "{\"spec\":{\"restartPolicy\":\"OnFailure\"}}", "RestartPolicy", "spec.restartPolicy"},
+        {NULL, WITH_AGENT("\"restartPolicy\":\"Always\""), "RestartPolicy",
+         "spec.containers[0].restartPolicy"},
+        {NULL, WITH_AGENT("\"restartPolicy\":\"Never\""), NULL, NULL},
+        {NULL, WITH_AGENT("\"restartPolicy\":\"Never\",\"restartPolicyRules\":[{\"action\":\"Restart\"}]"),
+         "RestartPolicy", "spec.containers[0].restartPolicyRules"},
         {NULL, "{\"spec\":{\"automountServiceAccountToken\":null}}", "ServiceAccountToken",
          "spec.automountServiceAccountToken"},
         {"allow-service-account-token=true", "{\"spec\":{\"automountServiceAccountToken\":null}}", NULL,
