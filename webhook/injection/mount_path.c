@@ -51,3 +51,9 @@ bool mount_paths_overlap(const char *left, const char *right)
     const char *first_run = resolve_run(first), *second_run = resolve_run(second);
     return is_within(first_run, second_run) || is_within(second_run, first_run);
 }
+
+bool mount_paths_are_same(const char *left, const char *right)
+{
+    char first[MOUNT_PATH_BYTES + 1], second[MOUNT_PATH_BYTES + 1];
+    return normalise(left, first) && normalise(right, second) && strcmp(first, second) == 0;
+}

@@ -10,3 +10,6 @@
  * that a rule that asks fails closed. */
 #define MOUNT_PATH_BYTES 4096
 bool mount_paths_overlap(const char *left, const char *right);
+
+/* Both are the same path; false for one past MOUNT_PATH_BYTES. */
+bool mount_paths_are_same(const char *left, const char *right);

@@ -2,6 +2,7 @@
 
 #include "common/names.h"
 #include "webhook/injection/marks.h"
+#include "webhook/injection/mount_path.h"
 
 #include <string.h>
 
@@ -93,7 +94,7 @@ static bool has_workspace(const struct plan *plan)
     cJSON_ArrayForEach(mount, json_member(plan->sandbox.agent, "volumeMounts"))
     {
         if (strcmp(pod_string(mount, "name"), VOLUME_WORKSPACE) == 0 &&
-            strcmp(pod_string(mount, "mountPath"), WORKSPACE_MOUNT_PATH) == 0)
+            mount_paths_are_same(pod_string(mount, "mountPath"), WORKSPACE_MOUNT_PATH))
             return true;
     }
     return false;
