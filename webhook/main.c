@@ -18,7 +18,10 @@ static void print_help(FILE *file)
                   "Turns sandbox pods into supervised pods.\n\nCommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(file, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(file, "\nopenshell-injector COMMAND --help explains a command.\n");
+    fprintf(file, "\nopenshell-injector COMMAND --help explains a command.\n\nExamples:\n"
+                  "  openshell-injector render -o diff pod.yaml\n"
+                  "  openshell-injector explain pod.yaml\n"
+                  "  openshell-injector serve --config injector.yaml\n");
 }
 
 int main(int argc, char **argv)

@@ -3,6 +3,7 @@
 #include "common/version.h"
 #include "common/yaml.h"
 #include "webhook/commands/command.h"
+#include "webhook/commands/command_report.h"
 #include "webhook/commands/serve_parts.h"
 
 #include <curl/curl.h>
@@ -216,7 +217,7 @@ static int run_with_options(const struct serve_options *options)
                                                   .flags = options->flags,
                                                   .flag_count = options->flag_count};
     if (!configuration_store_new(&sources, &error, &configurations))
-        return fail(&error);
+        return command_fail("serve", &error);
     if (!options->prints_configuration)
         return serve(options, configurations);
     const struct configuration *configuration = configuration_store_acquire(configurations);

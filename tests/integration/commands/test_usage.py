@@ -21,6 +21,7 @@ class Usage(unittest.TestCase):
             self.assertEqual((result.returncode, result.stderr), (0, ""))
             for name in (*OF_PODS, "version", "serve"):
                 self.assertRegex(result.stdout, rf"(?m)^  {name} ")
+            self.assertIn("\nExamples:\n  openshell-injector ", result.stdout)
 
     def test_help_of_a_command_has_usage_examples_and_exit_codes(self):
         for name in (*OF_PODS, "version"):
@@ -66,6 +67,12 @@ class Usage(unittest.TestCase):
             result = injector.run(*arguments)
             self.assertEqual((result.returncode, result.stdout), (2, ""))
             self.assertEqual(result.stderr.splitlines()[0], "openshell-injector " + message)
+
+    def test_a_configuration_that_cannot_be_read_is_bad_input(self):
+        for name in (*OF_PODS, "serve"):
+            result = injector.run(name, "--config", "/")
+            self.assertEqual((result.returncode, result.stdout), (2, ""))
+            self.assertEqual(result.stderr, f'openshell-injector {name}: config "/": Is a directory\n')
 
     def test_version_says_product_and_libraries(self):
         result = injector.run("version")
