@@ -168,6 +168,27 @@ static bool check_containers(const cJSON *list, const struct json_path *path, st
     return true;
 }
 
+static bool check_host_aliases(const cJSON *spec, struct error *error)
+{
+    const struct json_path *list_path = JSON_MEMBER(&pod_path_spec, "hostAliases");
+    cJSON *list;
+    if (!json_read_array(spec, &pod_path_spec, "hostAliases", error, &list))
+        return false;
+    size_t index = 0;
+    const cJSON *alias;
+    cJSON_ArrayForEach(alias, list)
+    {
+        const struct json_path *alias_path = JSON_ELEMENT(list_path, index++);
+        if (index > POD_LIST_ELEMENTS)
+            return set_too_long(error, list_path);
+        if (!cJSON_IsObject(alias))
+            return json_set_invalid(error, alias_path, "must be an object");
+        if (!check_string_list(alias, alias_path, "hostnames", error))
+            return false;
+    }
+    return true;
+}
+
 static bool open_metadata(struct pod_view *view, struct error *error)
 {
     return json_read_object(view->pod, &root, "metadata", error, &view->metadata) &&
@@ -189,7 +210,7 @@ static bool open_spec(struct pod_view *view, struct error *error)
         return json_set_invalid(error, &pod_path_containers, "must have at least one container");
     return check_containers(view->containers, &pod_path_containers, error) &&
            check_containers(view->init_containers, &pod_path_init_containers, error) &&
-           check_security_context(view->spec, &pod_path_spec, error);
+           check_security_context(view->spec, &pod_path_spec, error) && check_host_aliases(view->spec, error);
 }
 
 bool pod_view_open(cJSON *pod, struct error *error, struct pod_view *view)

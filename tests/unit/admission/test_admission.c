@@ -152,6 +152,10 @@ static void refuses_pods_of_the_wrong_shape(void **state)
          "}",
          "capabilities.add[0]: must be a string"},
         {"{\"spec\":{\"volumes\":[{}]}}", "spec.volumes[0].name"},
+        {"{\"spec\":{\"hostAliases\":1}}", "spec.hostAliases: must be an array"},
+        {"{\"spec\":{\"hostAliases\":[1]}}", "spec.hostAliases[0]: must be an object"},
+        {"{\"spec\":{\"hostAliases\":[{\"ip\":\"10.0.0.1\",\"hostnames\":\"a\"}]}}",
+         "spec.hostAliases[0].hostnames: must be an array"},
         {"{\"metadata\":{\"annotations\":{\"a\":1}}}", "metadata.annotations.a: must be a string"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
