@@ -27,7 +27,8 @@ static bool deny_variable(const struct plan *plan, const cJSON *container, const
                           JSON_MEMBER(JSON_MEMBER(source_path, "secretKeyRef"), "name"), error, denials))
         return false;
     bool is_agent = container == plan->sandbox.agent;
-    if (!is_protected(name) || (is_agent && (plan->sandbox.is_marked || is_planned(plan, variable))))
+    if (!is_protected(name) || (is_agent && (plan->sandbox.is_marked || is_planned(plan, variable))) ||
+        plan_owns_container(plan, container))
         return true;
     return denial_list_add(denials, "ProtectedEnvironment", path, error,
                            "%.120s would steer the supervisor; of the OPENSHELL_ names a pod may bring "
@@ -41,7 +42,9 @@ static bool deny_environment_from(const struct plan *plan, const cJSON *containe
 {
     const cJSON *list = json_member(container, "envFrom");
     const struct json_path *list_path = JSON_MEMBER(path, "envFrom");
-    if (list && list->child && container == plan->sandbox.agent)
+    if (!list || plan_owns_container(plan, container)) /* from ours the edits take it out */
+        return true;
+    if (list->child && container == plan->sandbox.agent)
         return denial_list_add(denials, "EnvironmentFrom", list_path, error,
                                "could bring OPENSHELL_ names unseen; list the variables one by one in env");
     size_t index = 0;
@@ -65,8 +68,6 @@ static bool deny_list(const struct plan *plan, const cJSON *list, const struct j
     cJSON_ArrayForEach(container, list)
     {
         const struct json_path *container_path = JSON_ELEMENT(path, index++);
-        if (plan_owns_container(plan, container))
-            continue;
         if (!deny_environment_from(plan, container, container_path, error, denials))
             return false;
         const struct json_path *variables_path = JSON_MEMBER(container_path, "env");

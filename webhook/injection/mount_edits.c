@@ -15,6 +15,25 @@ static bool overlaps_planned(const struct planned_container *planned, const char
     return false;
 }
 
+/* The program, and what it is loaded with: a mount there brings in code as a variable LD_* would. */
+static bool overlaps_program(const struct planned_container *planned, const char *path)
+{
+    static const char *const loaded_from[] = {
+        "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.preload", "/etc/ld.so.cache"};
+    if (!planned->program)
+        return false;
+    for (size_t i = 0; i < sizeof loaded_from / sizeof *loaded_from; i++) {
+        if (mount_paths_overlap(loaded_from[i], path))
+            return true;
+    }
+    return mount_paths_overlap(planned->program, path);
+}
+
+bool mount_edits_take_out(const struct planned_container *planned, const char *volume, const char *path)
+{
+    return is_reserved_volume(volume) || overlaps_planned(planned, path) || overlaps_program(planned, path);
+}
+
 /* Exactly what we would write: no subPath, propagation or other member beside ours. */
 static bool is_exact(const struct planned_mount *planned, const cJSON *mount)
 {
@@ -43,7 +62,7 @@ static void remove_strangers(struct editor *editor, cJSON *list, const struct js
         bool *seen = wanted ? &is_seen[wanted - planned->mounts] : NULL;
         if (seen && !*seen) {
             *seen = true;
-        } else if (seen || is_reserved_volume(volume) || overlaps_planned(planned, mount_path)) {
+        } else if (seen || mount_edits_take_out(planned, volume, mount_path)) {
             editor_remove_element(editor, list, path, index,
                                   "a mount over the supervisor's files or of its volumes");
             continue;

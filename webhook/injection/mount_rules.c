@@ -1,4 +1,5 @@
 #include "common/names.h"
+#include "webhook/injection/mount_edits.h"
 #include "webhook/injection/mount_path.h"
 #include "webhook/injection/pod_rules.h"
 
@@ -54,17 +55,17 @@ static bool deny_mount(const struct plan *plan, const cJSON *mount, const struct
     return true;
 }
 
-/* On a second pass what another webhook put into the agent over our paths is taken out by the edits instead.
+/* On a second pass what another webhook put into the agent over our mounts is taken out by the edits instead.
  */
 static bool is_left_to_edits(const struct plan *plan, const cJSON *container, const cJSON *mount)
 {
+    const char *volume = pod_string(mount, "name");
+    const char *path = pod_string(mount, "mountPath");
     if (container != plan->sandbox.agent)
         return false;
-    if (plan->sandbox.is_marked)
+    if (planned_find_mount(&plan->agent, volume, path) && !has_sub_path(mount))
         return true;
-    const struct planned_mount *planned =
-        planned_find_mount(&plan->agent, pod_string(mount, "name"), pod_string(mount, "mountPath"));
-    return planned && !has_sub_path(mount);
+    return plan->sandbox.is_marked && mount_edits_take_out(&plan->agent, volume, path);
 }
 
 static bool deny_container(const struct plan *plan, const cJSON *container, const struct json_path *path,

@@ -70,6 +70,7 @@ struct planned_container {
     const char *name;
     const char *image;       /* NULL for the agent: its own */
     const char *pull_policy; /* "": not ours to say */
+    const char *program;     /* the supervisor in its own image; NULL: another image's program */
     const char *arguments[PLAN_ARGUMENTS + 1];
     size_t argument_count;
     struct planned_variable variables[PLAN_VARIABLES];

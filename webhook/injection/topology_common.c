@@ -35,6 +35,7 @@ static void plan_install_container(struct plan *plan)
         plan, CONTAINER_INSTALL, configuration->supervisor_image, configuration->supervisor_image_pull_policy,
         "copies the supervisor's binary into the volume that the agent's container starts it from");
     const char *target = topology_supervisor_path(plan);
+    install->program = configuration->supervisor_binary_path;
     if (configuration->supervisor_install == SUPERVISOR_INSTALL_CP) {
         plan_add_argument(plan, install, "cp");
         plan_add_argument(plan, install, configuration->supervisor_binary_path);

@@ -57,6 +57,7 @@ static void plan_network_init(struct plan *plan)
         plan_add_init_container(plan, CONTAINER_NETWORK_INIT, configuration->supervisor_image,
                                 configuration->supervisor_image_pull_policy,
                                 "sets up the network fence before anything of the user's runs");
+    init->program = configuration->supervisor_binary_path;
     plan_add_argument(plan, init, configuration->supervisor_binary_path);
     plan_add_argument(plan, init, "--mode=network-init");
     plan_add_argument(plan, init, "--proxy-uid");
@@ -116,6 +117,7 @@ static void plan_proxy_auth(struct plan *plan, struct planned_container *network
 static void plan_network(struct plan *plan, struct planned_container *network)
 {
     const struct configuration *configuration = plan->configuration;
+    network->program = configuration->supervisor_binary_path;
     plan_add_argument(plan, network, configuration->supervisor_binary_path);
     plan_add_argument(plan, network, "--mode=network");
     topology_plan_proxy_arguments(plan, network);

@@ -244,6 +244,71 @@ static void denies_a_marked_pod_whose_volume_was_swapped(void **state)
     supervised_done(&supervised);
 }
 
+/* A pod that claims to be ours must keep from the supervisor's directories, as any other. */
+static void denies_mounts_over_control_roots_that_are_not_ours_to_mount(void **state)
+{
+    (void) state;
+    static const char *const paths[] = {"/run/openshell", "/run/netns", "/etc/openshell",
+                                        "/etc/openshell-tls/other", "/opt/openshell/lib"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct supervised supervised = supervise("topology=combined");
+        cJSON *mount = parse("{\"name\":\"workspace\"}");
+        cJSON_AddStringToObject(mount, "mountPath", paths[i]);
+        cJSON_AddItemToArray(json_member(agent_of(&supervised), "volumeMounts"), mount);
+        struct injection_result result = injection_fixture_run(supervised.pod, supervised.configuration);
+        assert_int_equal(result.decision, INJECTION_DENIED);
+        assert_string_equal(result.denials.items[0].reason, "ControlPathMount");
+        injection_result_done(&result);
+        supervised_done(&supervised);
+    }
+}
+
+static void takes_out_mounts_over_the_supervisors_program(void **state)
+{
+    (void) state;
+    static const char *const paths[] = {"/openshell-sandbox", "/", "/lib", "/usr", "/etc/ld.so.preload"};
+    struct supervised supervised = supervise("topology=sidecar");
+    cJSON *network = cJSON_GetArrayItem(json_member(json_member(supervised.pod, "spec"), "containers"), 1);
+    cJSON *mounts = json_member(network, "volumeMounts");
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        cJSON *mount = parse("{\"name\":\"workspace\"}");
+        cJSON_AddStringToObject(mount, "mountPath", paths[i]);
+        cJSON_InsertItemInArray(mounts, 0, mount);
+        expect_one_repair(&supervised, "remove", "/spec/containers/1/volumeMounts/0");
+    }
+    cJSON_AddItemToArray(mounts, parse("{\"name\":\"workspace\",\"mountPath\":\"/etc/ssl/certs\"}"));
+    struct injection_result result = injection_fixture_run(supervised.pod, supervised.configuration);
+    assert_int_equal(result.decision, INJECTION_UNCHANGED);
+    injection_result_done(&result);
+    supervised_done(&supervised);
+}
+
+/* What the edits leave alone in our containers is held to the same rules as in the user's. */
+static void denies_secrets_and_host_ports_in_our_containers(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *key, *value, *reason;
+    } cases[] = {
+        {"env",
+         "[{\"name\":\"A\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"openshell-sandbox-b\",\"key\":\"k\"}}}"
+         "]",
+         "SandboxSecret"},
+        {"ports", "[{\"containerPort\":1,\"hostPort\":22}]", "PodSecurityBaseline"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct supervised supervised = supervise("topology=combined");
+        cJSON *seed = json_member(json_member(supervised.pod, "spec"), "initContainers")->child;
+        assert_string_equal(json_member(seed, "name")->valuestring, "workspace-init");
+        cJSON_AddItemToObject(seed, cases[i].key, parse(cases[i].value));
+        struct injection_result result = injection_fixture_run(supervised.pod, supervised.configuration);
+        assert_int_equal(result.decision, INJECTION_DENIED);
+        assert_string_equal(result.denials.items[0].reason, cases[i].reason);
+        injection_result_done(&result);
+        supervised_done(&supervised);
+    }
+}
+
 /* A pod that claims to be ours must not bring a container of its own under one of our names. */
 static void denies_a_second_container_of_our_name(void **state)
 {
@@ -283,6 +348,9 @@ int main(void)
         cmocka_unit_test(restores_the_network_supervisor),
         cmocka_unit_test(takes_the_defaults_of_the_api_server_as_its_own),
         cmocka_unit_test(denies_a_marked_pod_whose_volume_was_swapped),
+        cmocka_unit_test(denies_mounts_over_control_roots_that_are_not_ours_to_mount),
+        cmocka_unit_test(takes_out_mounts_over_the_supervisors_program),
+        cmocka_unit_test(denies_secrets_and_host_ports_in_our_containers),
         cmocka_unit_test(denies_a_second_container_of_our_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
