@@ -14,7 +14,7 @@ enum request_result {
     REQUEST_DECIDED, /* see the outcome's decision */
     REQUEST_INVALID, /* answered with 4xx */
     REQUEST_FAILED,  /* answered with 5xx */
-    REQUEST_ABORTED, /* the client went away, or was too slow */
+    REQUEST_ABORTED, /* the client went away, or did not take its answer in time */
 };
 
 struct injector_metrics {

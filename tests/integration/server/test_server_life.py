@@ -58,9 +58,24 @@ class SlowClients(ServerTest):
             b"POST /mutate HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
         )
         self.assert_closed_after(2, connection, b"x")
-        wait_until(lambda: self.server.log("request ended without an answer"))
-        labels = '{endpoint="mutate",operation="unknown",result="aborted"}'
+        wait_until(lambda: self.server.log("request refused"))
+        self.assertEqual(self.server.log("request refused")[-1]["status"], 408)
+        labels = '{endpoint="mutate",operation="unknown",result="invalid"}'
         self.assertEqual(self.server.metrics()["openshell_injector_requests_total" + labels], 1)
+
+    def test_a_body_that_does_not_end(self):
+        connection = self.server.raw()
+        connection.settimeout(15)
+        connection.sendall(
+            b"POST /mutate HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+        )
+        answer = b""
+        while piece := connection.recv(4096):
+            answer += piece
+        head, _, body = answer.partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 408 Request Timeout\r\n"), head)
+        self.assertIn(b"\r\nConnection: close", head)
+        self.assertEqual(json.loads(body)["message"], "the body did not arrive in time")
 
     def test_an_unused_connection(self):
         self.assert_closed_after(4, self.server.raw())
