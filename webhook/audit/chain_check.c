@@ -48,6 +48,29 @@ void chain_check_blame(struct chain_check *check, const char *format, ...)
     va_end(arguments);
 }
 
+static void keep_name(const char *path, char name[static CHAIN_FILE_BYTES])
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(name, CHAIN_FILE_BYTES, "%s", slash ? slash + 1 : path);
+}
+
+void chain_check_blame_next(struct chain_check *check, const struct audit_log_line *line, const char *format,
+                            ...)
+{
+    struct chain_place place = {.sequence = check->last.sequence + 1, .line = line->number};
+    va_list arguments;
+    if (check->problem.is_found)
+        return;
+    if (check->suspect.is_found) {
+        check->problem = check->suspect;
+        return;
+    }
+    keep_name(line->file, place.file);
+    va_start(arguments, format);
+    set_problem(&check->problem, &place, format, arguments);
+    va_end(arguments);
+}
+
 static bool read_link(const cJSON *record, struct error *error, struct link *link)
 {
     int64_t version, sequence;
@@ -68,16 +91,21 @@ static bool read_link(const cJSON *record, struct error *error, struct link *lin
     return true;
 }
 
+/* The records that a recovery says are missing; false when it says so of none. */
+static bool read_missing(const cJSON *record, const struct link *link, int64_t *from, int64_t *to)
+{
+    const cJSON *missing = json_member(record, "missing");
+    return missing && strcmp(link->type, "recovery") == 0 &&
+           json_get_integer(json_member(missing, "from"), from) &&
+           json_get_integer(json_member(missing, "to"), to) && *from > 0 && *from <= *to;
+}
+
 /* Records that the writer found missing may be passed over by the record that says so. */
 static void pass_over_missing(struct chain_check *check, const cJSON *record, const struct link *link,
                               struct chain_place *place)
 {
-    int64_t from = 0, to = 0;
-    const cJSON *missing = json_member(record, "missing");
-    if (strcmp(link->type, "recovery") != 0 || !missing)
-        return;
-    if (!json_get_integer(json_member(missing, "from"), &from) ||
-        !json_get_integer(json_member(missing, "to"), &to) || (uint64_t) from != place->sequence || to < from)
+    int64_t from, to;
+    if (!read_missing(record, link, &from, &to) || (uint64_t) from != place->sequence)
         return;
     blame(&check->loss, place, "records %" PRId64 " to %" PRId64 " are lost, as the writer itself found",
           from, to);
@@ -86,12 +114,15 @@ static void pass_over_missing(struct chain_check *check, const cJSON *record, co
 }
 
 /* The first record of what is here. */
-static void begin_chain(struct chain_check *check, const struct link *link, struct chain_place *place)
+static void begin_chain(struct chain_check *check, const cJSON *record, const struct link *link,
+                        struct chain_place *place)
 {
+    int64_t from, to;
     AUDIT_COPY(check->chain, link->chain);
     AUDIT_COPY(check->totals.first_time, link->time);
     if (check->may_begin_late) {
-        place->sequence = link->sequence;
+        bool tells_of_loss = read_missing(record, link, &from, &to) && (uint64_t) to + 1 == link->sequence;
+        place->sequence = tells_of_loss ? (uint64_t) from : link->sequence;
         AUDIT_COPY(check->last.hash, link->previous);
     }
     check->totals.first = place->sequence;
@@ -99,7 +130,8 @@ static void begin_chain(struct chain_check *check, const struct link *link, stru
 
 static void check_place(struct chain_check *check, const struct link *link, const struct chain_place *place)
 {
-    if (strcmp(check->chain, link->chain) != 0 && check->suspect.is_found)
+    /* What a chain is called is known from its first record, which may be the changed one. */
+    if (strcmp(check->chain, link->chain) != 0 && check->suspect.is_found && check->totals.records == 1)
         check->problem = check->suspect;
     else if (strcmp(check->chain, link->chain) != 0)
         blame(&check->problem, place, "it is of another chain, %s", link->chain);
@@ -153,7 +185,7 @@ static void check_record(struct chain_check *check, const cJSON *record, struct 
         return;
     }
     if (!*check->chain)
-        begin_chain(check, &link, place);
+        begin_chain(check, record, &link, place);
     pass_over_missing(check, record, &link, place);
     check_previous(check, &link, place);
     if (check->problem.is_found)
@@ -165,10 +197,19 @@ static void check_record(struct chain_check *check, const cJSON *record, struct 
     count(&check->totals, &link, record);
 }
 
-static void keep_name(const char *path, char name[static CHAIN_FILE_BYTES])
+/* A writer begins each line with the object and ends it with it: another program's line ends, say, concern
+ * all records, and their hashes would not tell which of them is the first. */
+static bool is_whole_line(const struct audit_log_line *line)
 {
-    const char *slash = strrchr(path, '/');
-    snprintf(name, CHAIN_FILE_BYTES, "%s", slash ? slash + 1 : path);
+    return line->length > 0 && line->text[0] == '{' && line->text[line->length - 1] == '}';
+}
+
+static bool parse(const struct audit_log_line *line, struct error *error, cJSON **record)
+{
+    return audit_log_line_parse(line, error, record) &&
+           (is_whole_line(line) ||
+            error_set(error, ERROR_INVALID, "\"%s\" line %zu: there is more than an object", line->file,
+                      line->number));
 }
 
 bool chain_check_line(struct chain_check *check, const struct audit_log_line *line, struct error *error,
@@ -182,7 +223,7 @@ bool chain_check_line(struct chain_check *check, const struct audit_log_line *li
     keep_name(line->file, place.file);
     if (!digest_sha256_hex(line->text, line->length, error, place.hash))
         return false;
-    if (audit_log_line_parse(line, &why, record)) {
+    if (parse(line, &why, record)) {
         check_record(check, *record, &place);
     } else if (why.code == ERROR_NO_MEMORY) {
         return error_set_no_memory(error);

@@ -71,3 +71,8 @@ void chain_check_end(struct chain_check *check, const struct audit_head *head);
 
 /* Reports a problem of the caller's finding at the record read last, unless there is one already. */
 void chain_check_blame(struct chain_check *check, const char *format, ...) _printf_(2, 3);
+
+/* The same at the record that should come next and stands at `line`, which was not given to
+ * chain_check_line. */
+void chain_check_blame_next(struct chain_check *check, const struct audit_log_line *line, const char *format,
+                            ...) _printf_(3, 4);

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SUFFIX ".jsonl"
 
@@ -51,14 +52,14 @@ static int compare_paths(const void *left, const void *right)
     return strcmp(*(const char *const *) left, *(const char *const *) right);
 }
 
-static bool set_directory_error(const char *directory, int errno_value, struct error *error)
+static bool set_path_error(const char *path, int errno_value, struct error *error)
 {
     enum error_code code = ERROR_IO;
     if (errno_value == ENOENT || errno_value == ENOTDIR)
         code = ERROR_NOT_FOUND;
     else if (errno_value == EACCES || errno_value == EPERM)
         code = ERROR_PERMISSION_DENIED;
-    return error_set_errno(error, code, errno_value, "\"%s\"", directory);
+    return error_set_errno(error, code, errno_value, "\"%s\"", path);
 }
 
 static bool read_directory(DIR *stream, const char *directory, struct error *error,
@@ -69,7 +70,7 @@ static bool read_directory(DIR *stream, const char *directory, struct error *err
         errno = 0;
         const struct dirent *entry = readdir(stream);
         if (!entry)
-            return errno == 0 || set_directory_error(directory, errno, error);
+            return errno == 0 || set_path_error(directory, errno, error);
         if (is_log_file(entry->d_name) && !add_file(directory, entry->d_name, error, files, &reserved))
             return false;
     }
@@ -79,7 +80,7 @@ bool audit_log_files_list(const char *directory, struct error *error, struct aud
 {
     _cleanup_(closedirp) DIR *stream = opendir(directory);
     if (!stream)
-        return set_directory_error(directory, errno, error);
+        return set_path_error(directory, errno, error);
     struct audit_log_files listed = {0};
     if (!read_directory(stream, directory, error, &listed)) {
         audit_log_files_done(&listed);
@@ -131,18 +132,35 @@ void audit_log_reader_skip_to(struct audit_log_reader *reader, uint64_t sequence
     }
 }
 
-/* Goes on to the next file, if there is one. */
+/* A name behind which there is no file has no records, and opening it could wait for ever. */
+static bool check_is_file(const char *path, struct error *error)
+{
+    struct stat status;
+    if (stat(path, &status) == 0)
+        return S_ISREG(status.st_mode) || error_set(error, ERROR_INVALID, "\"%s\": is no file", path);
+    if (errno == ENOENT || errno == ELOOP)
+        return error_set(error, ERROR_INVALID, "\"%s\": there is no file behind this name", path);
+    return set_path_error(path, errno, error);
+}
+
 static bool open_next(struct audit_log_reader *reader, struct error *error)
 {
-    line_reader_close(&reader->lines);
-    reader->is_open = false;
-    if (reader->next == reader->files.count)
-        return true;
-    if (!line_reader_open(reader->files.paths[reader->next], AUDIT_RECORD_BYTES, error, &reader->lines))
+    const char *path = reader->files.paths[reader->next];
+    if (!check_is_file(path, error) || !line_reader_open(path, AUDIT_RECORD_BYTES, error, &reader->lines))
         return false;
     reader->next++;
     reader->is_open = true;
     return true;
+}
+
+/* Where the next line begins, for who learns that there is none to be had. */
+static void say_where(const struct audit_log_reader *reader, struct audit_log_line *line)
+{
+    const char *next = reader->next < reader->files.count ? reader->files.paths[reader->next] : "";
+    *line = (struct audit_log_line){
+        .file = reader->is_open ? reader->lines.name : next,
+        .number = reader->is_open ? reader->lines.line + 1 : 0,
+    };
 }
 
 bool audit_log_reader_next(struct audit_log_reader *reader, struct error *error, struct audit_log_line *line,
@@ -151,6 +169,7 @@ bool audit_log_reader_next(struct audit_log_reader *reader, struct error *error,
     for (;;) {
         struct line found;
         *has_line = false;
+        say_where(reader, line);
         if (reader->is_open && !line_reader_next(&reader->lines, error, &found, has_line))
             return false;
         if (*has_line) {
@@ -164,10 +183,13 @@ bool audit_log_reader_next(struct audit_log_reader *reader, struct error *error,
             };
             return true;
         }
+        line_reader_close(&reader->lines);
+        reader->is_open = false;
+        if (reader->next == reader->files.count)
+            return true;
+        say_where(reader, line);
         if (!open_next(reader, error))
             return false;
-        if (!reader->is_open)
-            return true;
     }
 }
 

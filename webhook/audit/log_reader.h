@@ -42,8 +42,9 @@ bool audit_log_reader_open(const char *directory, struct error *error,
 void audit_log_reader_skip_to(struct audit_log_reader *reader, uint64_t sequence);
 
 /* The next line; `*has_line` is false at the end of the last file. Fails as line_reader_next does: a line of
- * more than AUDIT_RECORD_BYTES is ERROR_TOO_LARGE that names file and line, and the reader is of no more
- * use. */
+ * more than AUDIT_RECORD_BYTES is ERROR_TOO_LARGE that names file and line. A directory, a pipe or a link to
+ * nothing in a file's place is ERROR_INVALID naming it. After either the reader is of no more use, and
+ * `line` has the file and the number of what could not be read (0: the file itself). */
 bool audit_log_reader_next(struct audit_log_reader *reader, struct error *error, struct audit_log_line *line,
                            bool *has_line) _warn_unused_result_;
 

@@ -20,7 +20,8 @@ struct verifying {
     bool has_head;
     bool is_head_met;          /* the record that the head tells of is here */
     bool has_other_checkpoint; /* the one that the head keeps is not the one that is here */
-    uint64_t last_gap;         /* sequence of the last gap record; 0: none */
+    uint64_t last_checkpoint;  /* sequences of the last records of these types; 0: none */
+    uint64_t last_gap;
     struct recorded_configurations configurations;
     bool has_configurations;
     uint64_t torn_bytes;
@@ -163,6 +164,8 @@ static void follow_head(struct verifying *verifying, const cJSON *record)
         verifying->has_other_checkpoint = true;
     if (cJSON_IsString(type) && strcmp(type->valuestring, "gap") == 0)
         verifying->last_gap = place->sequence;
+    if (cJSON_IsString(type) && strcmp(type->valuestring, "checkpoint") == 0)
+        verifying->last_checkpoint = place->sequence;
 }
 
 static bool check_line(struct verifying *verifying, const struct audit_log_line *line, struct error *error)
@@ -174,8 +177,9 @@ static bool check_line(struct verifying *verifying, const struct audit_log_line 
         return false;
     if (check->problem.is_found || !record)
         return true;
+    /* A log that begins late begins with a whole file. */
     if (line->number == 1)
-        check_file_name(verifying, line, expected);
+        check_file_name(verifying, line, check->totals.records == 1 ? check->totals.first : expected);
     if (!check->suspect.is_found)
         check_configuration(verifying, record);
     check_anchors(verifying);
@@ -183,46 +187,62 @@ static bool check_line(struct verifying *verifying, const struct audit_log_line 
     return true;
 }
 
-/* A torn record is one that a crash cut short: nothing can follow it. */
-static bool check_torn(struct verifying *verifying, size_t length, struct audit_log_reader *reader,
-                       struct error *error)
+/* A file without a whole record can only be the newest, named after the record that was to come next; after
+ * a loss of power that is not behind the one that follows the head. */
+static bool is_new_file(const struct verifying *verifying, const char *name, bool is_newest)
 {
-    struct audit_log_line line;
+    uint64_t first, last = verifying->check->last.sequence;
+    uint64_t known = verifying->has_head ? verifying->head.position.sequence : 0;
+    return is_newest && audit_file_name_parse(name, &first) && first > last &&
+           first <= (known > last ? known : last) + 1;
+}
+
+/* A torn record is one that a crash cut short: nothing can follow it. */
+static bool check_torn(struct verifying *verifying, const struct audit_log_line *torn,
+                       struct audit_log_reader *reader, struct audit_log_line *line, struct error *error)
+{
     bool has_line;
-    if (!audit_log_reader_next(reader, error, &line, &has_line))
+    if (!audit_log_reader_next(reader, error, line, &has_line))
         return false;
-    verifying->torn_bytes = length;
+    verifying->torn_bytes = torn->length;
     if (has_line)
-        chain_check_blame(verifying->check, "a record that is cut short follows it, and others after that");
+        chain_check_blame_next(verifying->check, torn, "it is cut short, and others follow it");
+    else if (torn->number == 1 && !is_new_file(verifying, strrchr(torn->file, '/') + 1, true))
+        chain_check_blame_next(verifying->check, torn, "its file is not named as the next one of the log is");
     return true;
 }
 
-static bool check_lines(struct verifying *verifying, struct audit_log_reader *reader, struct error *error)
+/* `*line` is the one read last, or the one that could not be read. */
+static bool check_lines(struct verifying *verifying, struct audit_log_reader *reader,
+                        struct audit_log_line *line, struct error *error)
 {
     while (!verifying->check->problem.is_found) {
-        struct audit_log_line line;
         bool has_line;
-        if (!audit_log_reader_next(reader, error, &line, &has_line))
+        if (!audit_log_reader_next(reader, error, line, &has_line))
             return false;
         if (!has_line)
             return true;
-        if (line.is_torn)
-            return check_torn(verifying, line.length, reader, error);
-        if (!check_line(verifying, &line, error))
+        if (line->is_torn) {
+            const struct audit_log_line torn = *line;
+            return check_torn(verifying, &torn, reader, line, error);
+        }
+        if (!check_line(verifying, line, error))
             return false;
     }
     return true;
 }
 
-/* A line that is too long to be a record is a problem of the log, not of the reading. */
+/* A line that is too long to be a record, or something that is no file at all, is a problem of the log and
+ * not of the reading. */
 static bool check_all_lines(struct verifying *verifying, struct audit_log_reader *reader, struct error *error)
 {
     struct error why;
-    if (check_lines(verifying, reader, &why))
+    struct audit_log_line line;
+    if (check_lines(verifying, reader, &line, &why))
         return true;
-    if (why.code != ERROR_TOO_LARGE)
+    if (why.code != ERROR_TOO_LARGE && why.code != ERROR_INVALID)
         return error_set(error, why.code, "%s", why.message);
-    chain_check_blame(verifying->check, "what follows is no record: %s", why.message);
+    chain_check_blame_next(verifying->check, &line, "it is no record: %s", why.message);
     return true;
 }
 
@@ -236,10 +256,11 @@ static void check_rest_of_head(struct verifying *verifying)
     if (sequence == 0 ? strcmp(head->position.hash, AUDIT_NO_HASH) != 0
                       : is_here && !verifying->is_head_met && !check->loss.is_found)
         blame_file(verifying, AUDIT_HEAD_NAME, "it has another hash than the log of the record it tells of");
-    if (verifying->has_other_checkpoint)
+    bool is_newest = sequence == check->last.sequence;
+    if (verifying->has_other_checkpoint ||
+        (is_newest && !check->loss.is_found && head->checkpoint.sequence < verifying->last_checkpoint))
         blame_file(verifying, AUDIT_HEAD_NAME, "its checkpoint is not the one that the log has");
-    if (sequence == check->last.sequence && *head->key_id && *check->key_id &&
-        strcmp(head->key_id, check->key_id) != 0)
+    if (is_newest && *check->key_id && strcmp(head->key_id, check->key_id) != 0)
         blame_file(verifying, AUDIT_HEAD_NAME, "its key is not the one that signs the log");
 }
 
@@ -254,16 +275,6 @@ static void count_pending_gap(struct verifying *verifying)
     totals->dropped += head->gap.dropped;
 }
 
-/* A file without a record can only be the newest, named after the record that was to come next; after a loss
- * of power that is not behind the one that follows the head. */
-static bool is_new_file(const struct verifying *verifying, const char *name, bool is_newest)
-{
-    uint64_t first, last = verifying->check->last.sequence;
-    uint64_t known = verifying->has_head ? verifying->head.position.sequence : 0;
-    return is_newest && audit_file_name_parse(name, &first) && first > last &&
-           first <= (known > last ? known : last) + 1;
-}
-
 /* `files` were listed before the records were read: one that is still empty has nothing behind it. */
 static void check_empty_files(struct verifying *verifying, const struct audit_log_files *files)
 {
@@ -273,6 +284,20 @@ static void check_empty_files(struct verifying *verifying, const struct audit_lo
         if (stat(files->paths[i], &status) == 0 && status.st_size == 0 &&
             !is_new_file(verifying, name, i + 1 == files->count))
             blame_file(verifying, name, "it is empty, and its name is not that of the next file of the log");
+    }
+}
+
+/* Of a record that is not here nothing can be said. */
+static void blame_unmet_anchor(struct verifying *verifying)
+{
+    const struct chain_check *check = verifying->check;
+    for (size_t i = 0; i < verifying->options->anchor_count; i++) {
+        const struct audit_anchor *anchor = &verifying->options->anchors[i];
+        if (anchor->is_met)
+            continue;
+        chain_check_blame(verifying->check, "the log %s record %" PRIu64 ", of which an anchor tells",
+                          anchor->position.sequence < check->totals.first ? "begins after" : "ends before",
+                          anchor->position.sequence);
     }
 }
 
@@ -287,10 +312,7 @@ static void check_whole(struct verifying *verifying)
     }
     if (verifying->options->trusted.count && !check->totals.checkpoints)
         chain_check_blame(check, "nothing up to here is signed by a trusted key");
-    for (size_t i = 0; i < verifying->options->anchor_count; i++)
-        if (!verifying->options->anchors[i].is_met)
-            chain_check_blame(check, "the log ends here, but an anchor tells of record %" PRIu64,
-                              verifying->options->anchors[i].position.sequence);
+    blame_unmet_anchor(verifying);
 }
 
 static bool verify_files(struct verifying *verifying, const struct audit_log_files *files,

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -127,6 +128,105 @@ class Files(VerifyCase):
         result = injector.run("audit", "verify")
         self.assertEqual(result.returncode, 2)
         self.assertIn("no directory", result.stderr)
+
+
+class Damage(VerifyCase):
+    """Which record is named, and in which file and line, when more is wrong than one record in the middle of a file."""
+
+    RECORDS_A_FILE = 4
+
+    def setUp(self):
+        super().setUp()
+        self.public = make_key(self.folder / "key.pem")
+        for number in range(10):
+            self.record(f"number-{number}", "--audit-file-size=64Ki", "--audit-objects=whole",
+                        f"--audit-signing-key={self.folder / 'key.pem'}", "--audit-checkpoint-records=1",
+                        annotations={"long": "x" * 25000})
+        self.files = sorted(self.log.glob("*.jsonl"))
+        self.assertEqual([path.name for path in self.files],
+                         [f"audit-{number:020}.jsonl" for number in range(1, 21, self.RECORDS_A_FILE)])
+
+    def blame(self, sequence, file, line, *options):
+        """Expects the log to be not intact there, and returns the reason."""
+        problem = json.loads(self.verify("-o", "json", *options, status=1))["problem"]
+        place = (problem["sequence"], problem["file"], problem["line"])
+        self.assertEqual(place, (sequence, getattr(file, "name", file), line), problem["message"])
+        return problem["message"]
+
+    def test_a_record_that_is_cut_short_before_others(self):
+        self.files[1].write_bytes(self.files[1].read_bytes()[:-20])
+        self.assertIn("cut short", self.blame(8, self.files[1], 4))
+
+    def test_a_line_that_is_too_long(self):
+        for end in (b"\n", b""):
+            text = self.files[2].read_bytes()
+            self.files[2].write_bytes(text + b"x" * (RECORD_BYTES + 1) + end)
+            self.assertIn("longer than", self.blame(13, self.files[2], 5))
+            self.files[2].write_bytes(text)
+
+    def test_what_is_no_file(self):
+        path = self.log / f"audit-{21:020}.jsonl"
+        for make in (path.mkdir, lambda: os.mkfifo(path), lambda: path.symlink_to("/dev/zero"),
+                     lambda: path.symlink_to(self.folder / "nothing"), lambda: path.symlink_to(path)):
+            make()
+            self.blame(21, path, 0)
+            self.assertEqual(injector.run("audit", "show", str(self.log)).returncode, 2)
+            path.rmdir() if path.is_dir() else path.unlink()
+        self.verify()
+
+    def test_a_torn_record_in_a_file_that_no_writer_made(self):
+        for number, is_next in ((20, False), (21, True), (22, False)):
+            path = self.log / f"audit-{number:020}.jsonl"
+            path.write_text("torn")
+            if is_next:
+                self.verify()
+            elif number > 21:
+                self.assertIn("not named", self.blame(21, path, 1))
+            else:
+                self.verify(status=1)
+            path.unlink()
+
+    def test_other_line_ends_in_all_of_the_log(self):
+        for path in self.files:
+            path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+        self.blame(1, self.files[0], 1)
+
+    def test_another_log_behind_this_one(self):
+        self.log, log = self.folder / "other", self.log
+        self.record("other")
+        (other,) = self.log.glob("*.jsonl")
+        joined = log / f"audit-{21:020}.jsonl"
+        shutil.copy(other, joined)
+        self.log = log
+        self.assertIn("another chain", self.blame(21, joined, 1))
+
+    def test_a_partial_log_begins_with_a_whole_file(self):
+        self.files[0].unlink()
+        self.verify("--partial", f"--public-key={self.public}")
+        self.files[1].write_bytes(b"".join(self.files[1].read_bytes().splitlines(keepends=True)[1:]))
+        self.assertIn("named after record 5", self.blame(6, self.files[1], 1, "--partial"))
+
+    def test_a_partial_log_that_begins_with_a_loss(self):
+        # A loss of power can leave the newest file without its records; the next run tells of it there.
+        self.files[-1].write_bytes(b"")
+        self.record("later", f"--audit-signing-key={self.folder / 'key.pem'}")
+        for path in self.files[:-1]:
+            path.unlink()
+        result = json.loads(self.verify("--partial", "-o", "json", status=1))
+        self.assertNotIn("problem", result)
+        self.assertEqual((result["missing"], result["loss"]["sequence"]), (4, 17))
+
+    def test_an_anchor_of_a_record_that_was_put_away(self):
+        self.files[0].unlink()
+        self.assertIn("begins after record 1", self.verify("--partial", f"--anchor=1:{'0' * 64}", status=1))
+
+    def test_a_head_without_checkpoint_or_key(self):
+        path = self.log / "head.json"
+        text = path.read_bytes()
+        for member in ("checkpoint", "keyId"):
+            head = {key: value for key, value in json.loads(text).items() if key != member}
+            path.write_bytes(json.dumps(head, separators=(",", ":")).encode().ljust(len(text) - 1) + b"\n")
+            self.blame(0, "head.json", 0)
 
 
 class Content(VerifyCase):
