@@ -137,6 +137,7 @@ const struct audit_identity *audit_log_identity(const struct audit_log *log)
 /* With the mutex held. */
 static void count_loss(struct audit_log *log, const struct error *why)
 {
+    audit_copy(log->statistics.loss_reason, sizeof log->statistics.loss_reason, why->message);
     if (log->options.is_required)
         log->statistics.refused++;
     else
@@ -158,6 +159,16 @@ static void sign_if_many(struct audit_log *log)
         log->statistics.checkpoint_failures++;
 }
 
+/* The record stands, but nobody can say for how long: only who must not lose it refuses. */
+static bool sync_record(struct audit_log *log, uint64_t sequence, struct error *error)
+{
+    if (log->options.sync != AUDIT_SYNC_ALWAYS || log_writer_sync(log, sequence, error))
+        return true;
+    if (log->options.is_required)
+        audit_log_drop(log, error);
+    return false;
+}
+
 bool audit_log_append(struct audit_log *log, struct record_draft *draft, struct error *error,
                       struct audit_position *position)
 {
@@ -173,8 +184,7 @@ bool audit_log_append(struct audit_log *log, struct record_draft *draft, struct 
             *error = why;
     }
     pthread_mutex_unlock(&log->mutex);
-    return is_written &&
-           (log->options.sync != AUDIT_SYNC_ALWAYS || log_writer_sync(log, position->sequence, error));
+    return is_written && sync_record(log, position->sequence, error);
 }
 
 void audit_log_settle(struct audit_log *log)

@@ -42,6 +42,7 @@ struct audit_log_statistics {
     uint64_t head_failures; /* the head could not be written, and tells of an earlier record */
     uint64_t sync_failures;
     uint64_t unsynced_ms; /* how long the oldest record waits for the disk; 0: none does */
+    char loss_reason[ERROR_MESSAGE_BYTES]; /* why the last one was dropped or refused; "" for none */
 };
 
 struct audit_log;
@@ -65,7 +66,9 @@ bool audit_log_close(struct audit_log *log, struct error *error) _warn_unused_re
 const struct audit_identity *audit_log_identity(const struct audit_log *log);
 
 /* Appends a sealed draft. True when it is written (with AUDIT_SYNC_ALWAYS: on the disk). Otherwise the log
- * stands as before, and counts it as refused or dropped. audit_log_settle follows. */
+ * stands as before, and counts it as refused or dropped. When only the sync fails, the record stands all the
+ * same and `*position` is set; it is counted when it is refused for that.
+ * audit_log_settle follows. */
 bool audit_log_append(struct audit_log *log, struct record_draft *draft, struct error *error,
                       struct audit_position *position) _warn_unused_result_;
 

@@ -50,17 +50,16 @@ static bool record(void *context, const struct admission_event *event, struct er
                    char mark[static ADMISSION_MARK_BYTES])
 {
     struct audit_recorder *recorder = context;
-    struct audit_position position;
+    struct audit_position position = {.sequence = 0};
     struct error why;
     *mark = '\0';
-    if (append(recorder, event, &why, &position)) {
-        snprintf(mark, ADMISSION_MARK_BYTES, "%" PRIu64 ":%s", position.sequence, position.hash);
-        return true;
+    if (!append(recorder, event, &why, &position) && recorder->is_required) {
+        *error = why;
+        return error_prefix(error, "the decision cannot be recorded");
     }
-    if (!recorder->is_required)
-        return true;
-    *error = why;
-    return error_prefix(error, "the decision cannot be recorded");
+    if (position.sequence)
+        snprintf(mark, ADMISSION_MARK_BYTES, "%" PRIu64 ":%s", position.sequence, position.hash);
+    return true;
 }
 
 static void settle(void *context)

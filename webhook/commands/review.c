@@ -61,6 +61,16 @@ static bool answer(const struct command_line *line, const struct configuration *
     return outcome->has_failed_to_record ? false : error_prefix(error, "%s", input->name);
 }
 
+/* The answer leaves all the same, but nobody should believe that it was recorded. */
+static void warn_of_loss(struct audit_log *log)
+{
+    struct audit_log_statistics statistics;
+    audit_log_read_statistics(log, &statistics);
+    if (statistics.dropped)
+        fprintf(stderr, "openshell-injector review: the decision leaves without a record: %s\n",
+                statistics.loss_reason);
+}
+
 /* The log is held for this one record: several runs may share a directory. */
 static bool answer_recorded(const struct command_line *line, const struct configuration *configuration,
                             const struct review_input *input, struct error *error, struct buffer *response,
@@ -69,11 +79,15 @@ static bool answer_recorded(const struct command_line *line, const struct config
     struct audit_log *log;
     struct audit_recorder recorder;
     struct error close_error;
-    if (!audit_log_open(&line->audit.log, error, &log))
+    if (!audit_log_open(&line->audit.log, error, &log)) {
+        outcome->has_failed_to_record = line->audit.log.is_required;
         return false;
+    }
     audit_recorder_init(&recorder, log, &line->audit.log, line->audit.objects);
     bool is_answered = answer(line, configuration, input, &recorder.admission, error, response, outcome);
     audit_recorder_done(&recorder);
+    if (is_answered)
+        warn_of_loss(log);
     if (audit_log_close(log, &close_error) || !is_answered || !line->audit.log.is_required)
         return is_answered;
     outcome->has_failed_to_record = true;

@@ -46,6 +46,7 @@ struct serve_audit {
     struct audit_recorder recorder;
     struct file_watch key_watch;
     struct collected collected[METRICS];
+    uint64_t told_of; /* dropped decisions that a line of the program's own log tells of */
 };
 
 static void collect(void *context, struct prometheus_output *output)
@@ -92,12 +93,28 @@ bool serve_audit_start(const struct audit_options *options, struct prometheus_re
     return true;
 }
 
+/* A refused decision is logged with its request; one that left without a record looks like any other. */
+static void tell_of_loss(struct serve_audit *audit)
+{
+    struct audit_log_statistics statistics;
+    struct log_entry entry;
+    audit_log_read_statistics(audit->log, &statistics);
+    if (statistics.dropped == audit->told_of)
+        return;
+    log_begin(&entry, LOG_LEVEL_ERROR, "decisions left without an audit record");
+    log_integer(&entry, "decisions", (int64_t) (statistics.dropped - audit->told_of));
+    log_string(&entry, "reason", statistics.loss_reason);
+    log_end(&entry);
+    audit->told_of = statistics.dropped;
+}
+
 void serve_audit_stop(struct serve_audit *audit)
 {
     struct error error;
     if (!audit)
         return;
     if (audit->log) {
+        tell_of_loss(audit);
         if (!audit_log_close(audit->log, &error))
             log_failure(LOG_LEVEL_ERROR, "the audit log was not closed as it should be", &error);
         audit_recorder_done(&audit->recorder);
@@ -121,6 +138,7 @@ void serve_audit_reload(struct serve_audit *audit)
 
 void serve_audit_poll(struct serve_audit *audit)
 {
+    tell_of_loss(audit);
     if (file_watch_poll(&audit->key_watch))
         serve_audit_reload(audit);
 }

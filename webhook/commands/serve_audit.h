@@ -17,6 +17,7 @@ void serve_audit_stop(struct serve_audit *audit);
 /* What the server is given; lives as long as the audit. */
 const struct admission_recorder *serve_audit_recorder(const struct serve_audit *audit);
 
-/* Reads the signing key again, in any case or when its file changed. */
+/* Reads the signing key again. */
 void serve_audit_reload(struct serve_audit *audit);
+/* The same when its file changed. Logs how many decisions left without a record since the last call. */
 void serve_audit_poll(struct serve_audit *audit);

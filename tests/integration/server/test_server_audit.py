@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The audit log of a running server: what was answered stands in it, whatever happens to the process or the disk.
 
-AUDIT_KILLS (30): how often the server is killed under load.
+AUDIT_KILLS (100): how often the server is killed under load.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ import unittest
 import jsonschema
 from harness import JSON_HEADERS, PROGRAM, Server, review, wait_until
 
-KILLS = int(os.environ.get("AUDIT_KILLS", "30"))
+KILLS = int(os.environ.get("AUDIT_KILLS", "100"))
 # A log is put away after so many kills, so that checking it does not grow without end.
 KILLS_OF_A_LOG = 50
 CLIENTS = 4
@@ -165,8 +165,41 @@ class FullDisk(AuditTest):
         self.assertEqual(server.review(review(uid="after"))[0], 200)
         self.assertEqual(server.metrics()["openshell_injector_audit_dropped_total"], 3)
         server.end()
+        lines = server.log("decisions left without an audit record")
+        self.assertEqual(sum(line["decisions"] for line in lines), 3)
+        self.assertIn("cannot write a record", lines[0]["reason"])
         self.assertEqual(self.assert_intact()["dropped"], 3)
         self.assertEqual(verify(self.directory, "--strict")[0], 1)
+
+
+    def test_one_review_tells_of_it_by_its_exit_code_or_a_warning(self):
+        server = self.serve()
+        self.assertEqual(server.review(review(uid="before"))[0], 200)
+        server.end()
+
+        def run(*options, limit=4096):
+            return subprocess.run(
+                [PROGRAM, "review", "--config", str(server.directory / "config.yaml"), "--audit-directory",
+                 str(self.directory), *options], input=json.dumps(review(uid="one")), text=True, capture_output=True,
+                check=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, -1)))
+        lost = run()
+        self.assertEqual((lost.returncode, json.loads(lost.stdout)["response"]["allowed"]), (0, True))
+        self.assertIn("leaves without a record: cannot write a record", lost.stderr)
+        refused = run("--audit-required")
+        self.assertEqual((refused.returncode, refused.stdout), (3, ""))
+        self.assertIn("the decision cannot be recorded", refused.stderr)
+        written = run(limit=-1)
+        self.assertEqual((written.returncode, written.stderr), (0, ""))
+        self.assertEqual(self.assert_intact()["dropped"], 1)
+        (self.directory / "head.json").unlink()
+        refused = run("--audit-required", limit=-1)
+        self.assertEqual((refused.returncode, refused.stdout), (3, ""))
+        self.directory = self.folder / "file"
+        self.directory.write_text("")
+        for options, status in ((["--audit-required"], 3), ([], 2)):
+            refused = run(*options, limit=-1)
+            self.assertEqual((refused.returncode, refused.stdout), (status, ""))
+            self.assertIn(str(self.directory), refused.stderr)
 
 
 class Keys(AuditTest):
