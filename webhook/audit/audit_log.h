@@ -41,7 +41,7 @@ struct audit_log_statistics {
     uint64_t checkpoint_failures;
     uint64_t head_failures; /* the head could not be written, and tells of an earlier record */
     uint64_t sync_failures;
-    uint64_t unsynced_ms; /* how long the oldest record waits for the disk; 0: none does */
+    uint64_t unsynced_ms;                  /* how long the oldest record waits for the disk; 0: none does */
     char loss_reason[ERROR_MESSAGE_BYTES]; /* why the last one was dropped or refused; "" for none */
 };
 

@@ -14,22 +14,29 @@
     "\"labels\":{\"openshell.ai/managed-by\":\"openshell\",\"openshell.ai/sandbox-id\":\"sample\","          \
     "\"openshell.ai/sandbox-name\":\"sample\"}"
 
-/* The plainest pod, and one that has something of everything that the injection replaces or moves. */
+#define SAMPLE_WORKSPACE                                                                                     \
+    "\"volumes\":[{\"name\":\"workspace\",\"persistentVolumeClaim\":{\"claimName\":\"sample\"}}]"
+#define SAMPLE_MOUNT "\"volumeMounts\":[{\"name\":\"workspace\",\"mountPath\":\"/sandbox\"}]"
+
+/* The plainest pod; one that has something of everything that the injection replaces or moves; and pods that
+ * have only a part of it, for which what is around that part must be made. */
 static const char *const samples[] = {
     SAMPLE_HEAD
     "},\"spec\":{\"restartPolicy\":\"Never\",\"automountServiceAccountToken\":false,\"containers\":"
     "[{\"name\":\"agent\",\"image\":\"sample\",\"command\":[\"sample\"]}]}}",
     SAMPLE_HEAD
     ",\"annotations\":{\"sample\":\"\"}},\"spec\":{\"restartPolicy\":\"Never\","
-    "\"automountServiceAccountToken\":false,\"securityContext\":{},\"volumes\":[{\"name\":\"workspace\","
-    "\"persistentVolumeClaim\":{\"claimName\":\"sample\"}}],\"initContainers\":[],\"containers\":[{\"name\":"
-    "\"agent\",\"image\":\"sample\",\"command\":[\"sample\"],\"args\":[\"sample\"],\"tty\":true,\"env\":["
+    "\"automountServiceAccountToken\":false,\"securityContext\":{}," SAMPLE_WORKSPACE
+    ",\"initContainers\":[],\"containers\":[{\"name\":\"agent\",\"image\":\"sample\",\"command\":["
+    "\"sample\"],\"args\":[\"sample\"],\"tty\":true,\"stdin\":true,\"stdinOnce\":true,\"env\":["
     "{\"name\":\"SAMPLE\",\"value\":\"\"},{\"name\":\"OPENSHELL_LOG_LEVEL\",\"value\":\"info\"}],"
-    "\"securityContext\":{\"capabilities\":{\"drop\":[\"ALL\"]}},\"volumeMounts\":[{\"name\":\"workspace\","
-    "\"mountPath\":\"/sandbox\"}]}]}}",
+    "\"securityContext\":{\"capabilities\":{\"drop\":[\"ALL\"]}}," SAMPLE_MOUNT "}]}}",
     SAMPLE_HEAD "},\"spec\":{\"restartPolicy\":\"Never\",\"automountServiceAccountToken\":false,"
                 "\"hostUsers\":false,\"containers\":[{\"name\":\"agent\",\"image\":\"sample\",\"command\":"
                 "[\"sample\"]}]}}",
+    SAMPLE_HEAD
+    "},\"spec\":{\"restartPolicy\":\"Never\",\"automountServiceAccountToken\":false," SAMPLE_WORKSPACE
+    ",\"containers\":[{\"name\":\"agent\",\"image\":\"sample\",\"command\":[\"sample\"]," SAMPLE_MOUNT "}]}}",
 };
 
 #define SAMPLE_COUNT (sizeof samples / sizeof *samples)
@@ -97,21 +104,26 @@ static bool learn_operation(struct reasons *reasons, const struct injection_oper
     return add_place(reasons, &place, operation->reason, error);
 }
 
-static bool learn_sample(struct reasons *reasons, const char *sample,
-                         const struct configuration *configuration, struct error *error)
+static bool learn_pod(struct reasons *reasons, const struct injection_request *request, struct error *error)
 {
-    const struct json_limits limits = {.bytes = strlen(sample), .depth = JSON_DEPTH_MAXIMUM};
-    _cleanup_(cJSON_Deletep) cJSON *pod = NULL;
     _cleanup_(injection_result_done) struct injection_result result = {0};
-    if (!json_parse(sample, limits.bytes, &limits, error, &pod))
-        return false;
-    const struct injection_request request = {.pod = pod, .configuration = configuration};
-    if (!injection_run(&request, error, &result))
+    if (!injection_run(request, error, &result))
         return false;
     for (size_t i = 0; i < result.operation_count; i++)
         if (!learn_operation(reasons, &result.operations[i], error))
             return false;
     return true;
+}
+
+static bool learn_sample(struct reasons *reasons, const char *sample,
+                         const struct configuration *configuration, struct error *error)
+{
+    const struct json_limits limits = {.bytes = strlen(sample), .depth = JSON_DEPTH_MAXIMUM};
+    _cleanup_(cJSON_Deletep) cJSON *pod = NULL;
+    if (!json_parse(sample, limits.bytes, &limits, error, &pod))
+        return false;
+    const struct injection_request request = {.pod = pod, .configuration = configuration};
+    return learn_pod(reasons, &request, error);
 }
 
 bool reasons_learn(struct reasons *reasons, const struct configuration *configuration, struct error *error)
@@ -137,8 +149,56 @@ bool reasons_find(const struct reasons *reasons, const cJSON *operation, struct 
     return buffer_check(&place, error);
 }
 
+static bool knows_all(const struct reasons *reasons, const cJSON *patch, struct error *error, bool *is_known)
+{
+    const cJSON *operation;
+    *is_known = true;
+    cJSON_ArrayForEach(operation, patch)
+    {
+        const char *reason;
+        if (!reasons_find(reasons, operation, error, &reason))
+            return false;
+        *is_known = *is_known && reason;
+    }
+    return true;
+}
+
+bool reasons_learn_decision(struct reasons *reasons, const struct audit_decision *decision,
+                            const cJSON *object, const cJSON *patch, struct error *error)
+{
+    bool is_known;
+    const struct configuration *configuration =
+        recorded_configurations_find(&reasons->configurations, decision->configuration);
+    if (!knows_all(reasons, patch, error, &is_known))
+        return false;
+    if (is_known || !object || !configuration)
+        return true;
+    _cleanup_(cJSON_Deletep) cJSON *pod = cJSON_Duplicate(object, true);
+    if (!pod)
+        return error_set_no_memory(error);
+    const struct injection_request request = {
+        .pod = pod,
+        .namespace_annotations = decision->namespace_annotations,
+        .user_name = decision->user,
+        .user_groups = decision->groups,
+        .configuration = configuration,
+    };
+    /* A record that is not as it was written may have anything for an object. */
+    return learn_pod(reasons, &request, error) || error->code == ERROR_INVALID;
+}
+
+bool reasons_open(struct reasons *reasons, const char *directory, struct error *error)
+{
+    const struct recorded_configurations *configurations = &reasons->configurations;
+    bool is_learned = recorded_configurations_read(directory, error, &reasons->configurations);
+    for (size_t i = 0; is_learned && i < configurations->count; i++)
+        is_learned = reasons_learn(reasons, configurations->items[i], error);
+    return is_learned;
+}
+
 void reasons_done(struct reasons *reasons)
 {
+    recorded_configurations_done(&reasons->configurations);
     key_index_done(&reasons->places);
     free(reasons->texts);
     *reasons = REASONS_INIT;

@@ -4,7 +4,6 @@
 #include "webhook/admission/admission.h"
 #include "webhook/audit/log_scan.h"
 #include "webhook/audit/reasons.h"
-#include "webhook/audit/recorded_configurations.h"
 #include "webhook/commands/audit_line.h"
 #include "webhook/commands/command_report.h"
 #include "webhook/commands/masking.h"
@@ -98,7 +97,7 @@ static bool read_operation(const struct diffing *diffing, const cJSON *tree, str
         .path = text_of(tree, "path"),
         .from = text_of(tree, "from"),
         .value = *value,
-        .reason = reason ? reason : "no reason is known without the recorded configuration",
+        .reason = reason ? reason : "no reason is known without the recorded configuration and object",
     };
     return true;
 }
@@ -190,7 +189,9 @@ static bool visit(void *context, struct audit_visit *visit, struct error *error)
         return true;
     diffing->is_found = true;
     if (!patch_diff_read(decision->patch, strlen(decision->patch), error, &patch) ||
-        !find_object(diffing, decision, error, &review, &object) || (!object && !masking_apply(patch, error)))
+        !find_object(diffing, decision, error, &review, &object) ||
+        !reasons_learn_decision(&diffing->reasons, decision, object, patch, error) ||
+        (!object && !masking_apply(patch, error)))
         return false;
     append_heading(diffing, visit);
     bool is_shown = object ? append_change(diffing, object, patch, error)
@@ -202,23 +203,11 @@ static bool visit(void *context, struct audit_visit *visit, struct error *error)
     return is_shown;
 }
 
-static bool learn_reasons(struct diffing *diffing, const char *directory, struct error *error)
-{
-    struct recorded_configurations configurations;
-    if (!recorded_configurations_read(directory, error, &configurations))
-        return false;
-    bool is_learned = true;
-    for (size_t i = 0; is_learned && i < configurations.count; i++)
-        is_learned = reasons_learn(&diffing->reasons, configurations.items[i], error);
-    recorded_configurations_done(&configurations);
-    return is_learned;
-}
-
 static bool show(struct diffing *diffing, struct error *error)
 {
     const char *directory = diffing->line->operands.items[0];
     const struct audit_visitor visitor = {.visit = visit, .context = diffing};
-    if (!learn_reasons(diffing, directory, error) ||
+    if (!reasons_open(&diffing->reasons, directory, error) ||
         !review_files_open(&diffing->line->reviews, error, &diffing->reviews) ||
         !audit_log_scan(directory, &visitor, error))
         return false;

@@ -187,7 +187,7 @@ static void append_signatures(struct buffer *text, const struct chain_check *che
 {
     const struct chain_totals *totals = &check->totals;
     if (!*check->key_id) {
-        buffer_append_string(text, "  nothing is signed\n");
+        buffer_append_format(text, "  nothing %sis signed\n", check->problem.is_found ? "up to there " : "");
         return;
     }
     buffer_append_format(
@@ -204,8 +204,11 @@ static void append_text(struct buffer *text, const struct log_verification *resu
     buffer_append_string(text, is_intact ? "intact\n" : "NOT INTACT\n");
     append_problem(text, &check->problem);
     append_problem(text, &check->loss);
-    buffer_append_format(text, "  chain %s, %" PRIu64 " records, %" PRIu64 " to %" PRIu64 "\n", check->chain,
-                         totals->records, totals->first, check->last.sequence);
+    if (*check->chain)
+        buffer_append_format(text, "  chain %s, %" PRIu64 " records%s, %" PRIu64 " to %" PRIu64 "\n",
+                             check->chain, totals->records,
+                             check->problem.is_found ? " were looked at" : "", totals->first,
+                             check->last.sequence);
     append_signatures(text, check, line->options.trusted.count > 0);
     if (totals->gaps)
         buffer_append_format(text, "  %" PRIu64 " gaps: %" PRIu64 " decisions left without a record\n",

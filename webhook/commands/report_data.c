@@ -2,7 +2,6 @@
 
 #include "common/cleanup.h"
 #include "common/json.h"
-#include "webhook/audit/recorded_configurations.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -312,13 +311,7 @@ static void pass_over(void *context, const struct error *why, bool is_torn)
 
 bool report_data_collect(struct report_data *data, const char *directory, struct error *error)
 {
-    struct recorded_configurations configurations;
-    if (!recorded_configurations_read(directory, error, &configurations))
-        return false;
-    bool is_learned = true;
-    for (size_t i = 0; is_learned && i < configurations.count; i++)
-        is_learned = reasons_learn(&data->operations.reasons, configurations.items[i], error);
-    recorded_configurations_done(&configurations);
     const struct audit_visitor visitor = {.visit = visit, .pass_over = pass_over, .context = data};
-    return is_learned && audit_log_scan(directory, &visitor, error);
+    return reasons_open(&data->operations.reasons, directory, error) &&
+           audit_log_scan(directory, &visitor, error);
 }

@@ -54,7 +54,8 @@ static bool append_operation(struct buffer *html, const struct report_data *data
     buffer_append_string(html, *from ? " to " : "");
     html_append_text(html, text_of(operation, "path"));
     buffer_append_string(html, "</code></div><p class=\"why\">");
-    html_append_text(html, reason ? reason : "no reason is known without the recorded configuration");
+    html_append_text(html,
+                     reason ? reason : "no reason is known without the recorded configuration and object");
     buffer_append_string(html, "</p>");
     if (!append_value(html, json_member(operation, "value"), error))
         return false;

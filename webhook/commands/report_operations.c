@@ -117,6 +117,8 @@ static bool add_shape(struct report_operations *operations, const cJSON *patch,
                       const struct audit_decision *decision, struct error *error, long *shape)
 {
     _cleanup_(buffer_done) struct buffer list = BUFFER_INIT(PATCH_BYTES);
+    if (!reasons_learn_decision(&operations->reasons, decision, decision->object, patch, error))
+        return false;
     for (const cJSON *operation = patch->child; operation; operation = operation->next) {
         long number;
         if (!add_operation(operations, operation, decision, error, &number))

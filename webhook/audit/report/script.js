@@ -157,7 +157,7 @@
     const path = element("div", "path");
     path.append(element("span", "badge verb " + operation.op, operation.op),
       element("code", "", (operation.from ? operation.from + " to " : "") + operation.path));
-    box.append(path, element("p", "why", operation.reason || "no reason is known without the recorded configuration"));
+    box.append(path, element("p", "why", operation.reason || "no reason is known without the recorded configuration and object"));
     if (operation.value !== undefined) box.append(element("pre", "", showValue(operation.value)));
     return box;
   }
