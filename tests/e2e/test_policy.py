@@ -68,8 +68,9 @@ class PolicyTest(WebhookTestCase):
         return self.create(supervised(sandbox_pod(name), "--sandbox-uid=1000", *flags))
 
     def test_api_server_finds_nothing_wrong_with_the_expressions(self):
-        status = json.loads(self.cluster.kubectl("get", "validatingadmissionpolicy", POLICY, "-o", "json"))["status"]
-        self.assertEqual(status["typeChecking"], {})
+        for policy in (POLICY, "openshell-bindings"):
+            answer = self.cluster.kubectl("get", "validatingadmissionpolicy", policy, "-o", "json")
+            self.assertEqual(json.loads(answer)["status"]["typeChecking"], {}, policy)
 
     def test_every_bare_pod_is_refused_and_every_supervised_one_passes(self):
         self.assertEqual(len(conformance.CASES), 40)
@@ -129,6 +130,27 @@ class PolicyTest(WebhookTestCase):
             pod["spec"]["volumes"].append({"name": "another", "emptyDir": {}})
             agent(pod)["volumeMounts"].append({"name": "another", "mountPath": path})
 
+        def with_the_supervisors_directory_for_a_command(pod):
+            agent(pod)["command"][0] = "/opt/openshell/bin/.."
+
+        def with_args(pod):
+            agent(pod)["args"] = ["--mode=process"]
+
+        def with_a_mount_of_a_part(pod):
+            for mount in agent(pod)["volumeMounts"]:
+                if mount["name"] == "openshell-supervisor-bin":
+                    mount["subPathExpr"] = "part"
+
+        def with_a_container_that_writes_to_the_supervisor(pod, kind="containers"):
+            pod["spec"].setdefault(kind, []).append({"name": "writer", "image": "example.com/writer:1", "volumeMounts": [
+                {"name": "openshell-supervisor-bin", "mountPath": "/bin/supervisor"}]})
+
+        def with_an_init_container_that_writes_to_the_supervisor(pod):
+            with_a_container_that_writes_to_the_supervisor(pod, "initContainers")
+
+        def with_the_mode_in_a_word_of_its_own(pod):
+            agent(pod)["command"] = [agent(pod)["command"][0], "--mode", "process"]
+
         def with_a_volume_below_the_supervisor(pod):
             mount_a_volume_at(pod, "/opt/openshell/bin/another")
             agent(pod)["command"][0] = "/opt/openshell/bin/another/agent"
@@ -176,12 +198,19 @@ class PolicyTest(WebhookTestCase):
                 (with_another_command, (), "must begin with the supervisor"),
                 (without_command, (), "must begin with the supervisor"),
                 (with_a_command_that_leaves, (), "must begin with the supervisor"),
+                (with_the_supervisors_directory_for_a_command, (), "must begin with the supervisor"),
+                (with_args, (), "has args"),
+                (with_a_mount_of_a_part, (), "mounted, read-only and whole"),
+                (with_a_container_that_writes_to_the_supervisor, (), "can write to the volume"),
+                (with_an_init_container_that_writes_to_the_supervisor, (), "can write to the volume"),
+                (with_an_init_container_that_writes_to_the_supervisor, init_container, "can write to the volume"),
+                (with_the_mode_in_a_word_of_its_own, (), "openshell-network-init and openshell-supervisor-network"),
                 (with_a_volume_below_the_supervisor, (), "could stand in the supervisor's place"),
                 (with_a_file_in_the_supervisors_place, (), "could stand in the supervisor's place"),
                 (with_a_volume_at_the_same_place, (), "could stand in the supervisor's place"),
                 (with_a_volume_by_a_relative_path, (), "could stand in the supervisor's place"),
                 (with_a_volume_by_a_roundabout_path, (), "could stand in the supervisor's place"),
-                (with_a_volume_below_a_path_that_ends_in_a_slash, (), "could stand in the supervisor's place"),
+                (with_a_volume_below_a_path_that_ends_in_a_slash, (), "must begin with the supervisor"),
                 (without_network_init, ("--topology=sidecar",), "openshell-network-init and openshell-supervisor-network"),
                 (without_network_supervisor, ("--topology=sidecar",), "openshell-network-init and"),
                 (beside_another_agent, (), "mounted, read-only and whole")):
@@ -226,6 +255,28 @@ class PolicyTest(WebhookTestCase):
                                                "annotations": {"openshell.ai/injection": "{}"}}})
         self.assert_refused(result, "must have the volume openshell-supervisor-bin")
 
+    def bind(self, pod, **metadata):
+        """Puts the pod on a node, as a scheduler does; the API server copies the Binding's annotations to it."""
+        name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+        path = self.directory / "binding.json"
+        path.write_text(json.dumps({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name, **metadata},
+                                    "target": {"apiVersion": "v1", "kind": "Node", "name": "node-1"}}))
+        answers = []
+        for way in (f"pods/{name}/binding", "bindings"):
+            answers.append(self.run_kubectl("create", "--raw", f"/api/v1/namespaces/{namespace}/{way}", "-f", str(path)))
+        return answers
+
+    def test_binding_brings_nothing_of_ours(self):
+        pod = self.create_supervised("bound")
+        for metadata in ({"annotations": {"openshell.io/sandbox-id": "another"}},
+                         {"annotations": {"openshell.ai/injection": "{}"}}, {"labels": {SELECTING_LABEL: "another"}}):
+            for answer in self.bind(pod, **metadata):
+                self.assertEqual(answer.returncode, 1, answer.stdout)
+                self.assertIn("a Binding cannot bring labels or annotations of openshell.ai", answer.stderr)
+        self.assertEqual(self.stored(pod)["metadata"]["annotations"], pod["metadata"]["annotations"])
+        self.assert_passes(self.bind(pod, annotations={"example.com/a": "b"})[0])
+        self.assertEqual(self.stored(pod)["metadata"]["annotations"]["example.com/a"], "b")
+
     def test_supervisors_image_cannot_be_changed(self):
         for name, kind in (("classic", "container"), ("native", "native")):
             pod = self.create_supervised(name, "--topology=sidecar", f"--sidecar-kind={kind}")
@@ -240,13 +291,7 @@ class PolicyTest(WebhookTestCase):
 
     def test_life_of_a_sandbox_goes_on(self):
         pod = self.create_supervised("living")
-        metadata = {"name": "living", "namespace": "default"}
-        binding = {"apiVersion": "v1", "kind": "Binding", "metadata": metadata,
-                   "target": {"apiVersion": "v1", "kind": "Node", "name": "node-1"}}
-        path = self.directory / "binding.json"
-        path.write_text(json.dumps(binding))
-        self.assert_passes(self.run_kubectl("create", "--raw", "/api/v1/namespaces/default/pods/living/binding",
-                                            "-f", str(path)))
+        self.assert_passes(self.bind(pod)[0])
         status = {"phase": "Running", "podIP": "10.0.0.7", "conditions": [{"type": "Ready", "status": "True"}]}
         self.assert_passes(self.patch(pod, {"status": status}, "--subresource=status"))
         self.assertEqual(self.stored(pod)["status"]["phase"], "Running")
