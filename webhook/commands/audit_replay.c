@@ -24,7 +24,8 @@ static const char usage[] =
     "\n"
     "Decides each recorded decision again, by the server's own code with the recorded configuration, and\n"
     "compares: decision, reason, and the patch to the byte. The object comes from the record\n"
-    "(--audit-objects whole) or from AdmissionReviews that were kept.\n"
+    "(--audit-objects whole) or from AdmissionReviews that were kept. The text does not show the values of\n"
+    "OPENSHELL_USER_ENVIRONMENT.\n"
     "\n"
     "      --reviews FILE|DIR     AdmissionReviews (JSON, one or many), found by uid; may be repeated\n"
     "      --config FILE          with this configuration instead of the recorded ones\n"
@@ -89,8 +90,13 @@ static bool append_text(const struct replaying *replaying, const struct audit_vi
             return false;
         buffer_append_string(buffer, "  the recorded patch cannot be read\n");
     }
-    return patch_diff_read(result->patch.data, result->patch.length, error, &after) &&
-           patch_diff_append(before, after, replaying->is_coloured, error, buffer);
+    size_t length = buffer->length;
+    if (!patch_diff_read(result->patch.data, result->patch.length, error, &after) ||
+        !patch_diff_append(before, after, replaying->is_coloured, error, buffer))
+        return false;
+    if (buffer->length == length && before && strcmp(decision->patch, buffer_string(&result->patch)) != 0)
+        buffer_append_string(buffer, "  the patches say the same in other bytes\n");
+    return buffer_check(buffer, error);
 }
 
 static void append_json(const struct replaying *replaying, const struct audit_visit *visit,

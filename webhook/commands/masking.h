@@ -1,4 +1,4 @@
-/* What render's diff and explain do not show: OPENSHELL_USER_ENVIRONMENT repeats the values of the user's own
+/* What explain and the differences of render and audit do not show: OPENSHELL_USER_ENVIRONMENT repeats the values of the user's own
  * variables, and such output gets pasted into tickets. Not for: the pod and the patch, which are exact.
  */
 #pragma once

@@ -3,6 +3,7 @@
 #include "common/base64.h"
 #include "common/cleanup.h"
 #include "common/json.h"
+#include "webhook/commands/masking.h"
 #include "webhook/commands/terminal.h"
 #include "webhook/commands/text_table.h"
 
@@ -14,7 +15,10 @@ static bool append_operation(const cJSON *operation, bool is_added, bool is_colo
                              struct buffer *buffer)
 {
     char *text = NULL;
-    if (!json_print(operation, false, error, &text))
+    _cleanup_(cJSON_Deletep) cJSON *shown = cJSON_Duplicate(operation, true);
+    if (!shown)
+        return error_set_no_memory(error);
+    if (!masking_apply(shown, error) || !json_print(shown, false, error, &text))
         return false;
     if (is_coloured)
         buffer_append_string(buffer, is_added ? TERMINAL_GREEN : TERMINAL_RED);

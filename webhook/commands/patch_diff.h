@@ -1,5 +1,7 @@
 /* How one patch differs from another, for people: the operations that are in one alone, one a line, between
- * those that both begin and end with. Not for: pods (tree_diff.h).
+ * those that both begin and end with. Values of the user's variables are compared, not shown (masking.h).
+ *
+ * Not for: pods (tree_diff.h).
  */
 #pragma once
 

@@ -63,6 +63,15 @@ class Replay(AuditCase):
         self.assertIn('- {"op":"add","path":"/metadata/annotations/openshell.io~1sandbox-id","value":"another"}', text)
         self.assertEqual(len([line for line in text.splitlines() if line[0] in "+-"]), 2)
 
+    def test_the_same_patch_in_other_bytes_is_a_difference(self):
+        at = injected(self.records(self.whole))
+
+        def alter(lines):
+            record = json.loads(lines[at])
+            spaced = base64.b64encode(json.dumps(patch_of(record), indent=1).encode()).decode()
+            lines[at] = json.dumps(record | {"patch": spaced}) + "\n"
+        self.assertIn("say the same in other bytes", self.audit("replay", self.copy(self.whole, alter), status=1))
+
     def test_another_decision_is_shown(self):
         def alter(lines):
             at = next(number for number, line in enumerate(lines) if '"denied"' in line)
@@ -113,6 +122,10 @@ class Replay(AuditCase):
         findings, summary = self.summary(self.whole, "--config", path, status=1)
         self.assertEqual(len(findings), summary["different"])
         self.assertGreater(summary["different"], 0)
+        text = self.audit("replay", self.whole, "--config", path, status=1)
+        self.assertIn("(values not shown)", text)
+        shown = [line for line in text.splitlines() if "OPENSHELL_USER_ENVIRONMENT" in line]
+        self.assertEqual([line for line in shown if "(values not shown)" not in line], [])
 
     def test_one_decision_alone(self):
         _, summary = self.summary(self.whole, "--uid", self.records(self.whole)[3]["uid"])
