@@ -25,6 +25,7 @@ struct verifying {
     struct recorded_configurations configurations;
     bool has_configurations;
     uint64_t torn_bytes;
+    struct chain_problem beside; /* the first one of what stands beside the records */
 };
 
 bool audit_anchor_parse(const char *text, struct error *error, struct audit_anchor *anchor)
@@ -39,10 +40,10 @@ bool audit_anchor_parse(const char *text, struct error *error, struct audit_anch
     return true;
 }
 
-/* A problem that is in no record. */
+/* A problem that is in no record: it only counts when there is none in the records. */
 static void blame_file(struct verifying *verifying, const char *file, const char *message)
 {
-    struct chain_problem *problem = &verifying->check->problem;
+    struct chain_problem *problem = &verifying->beside;
     if (problem->is_found)
         return;
     problem->is_found = true;
@@ -77,8 +78,8 @@ static bool read_head(struct verifying *verifying, struct error *error)
         verifying->has_head = try_head(path, &why, &verifying->head);
     if (verifying->has_head)
         return true;
-    if (why.code == ERROR_NO_MEMORY)
-        return error_set_no_memory(error);
+    if (why.code == ERROR_NO_MEMORY || why.code == ERROR_PERMISSION_DENIED)
+        return error_set(error, why.code, "%s", why.message);
     blame_file(verifying, AUDIT_HEAD_NAME,
                why.code == ERROR_NOT_FOUND ? "it is missing, so a cut log would not show" : why.message);
     return true;
@@ -91,8 +92,8 @@ static bool read_configurations(struct verifying *verifying, struct error *error
         recorded_configurations_read(verifying->options->directory, &why, &verifying->configurations);
     if (verifying->has_configurations)
         return true;
-    if (why.code == ERROR_NO_MEMORY)
-        return error_set_no_memory(error);
+    if (why.code == ERROR_NO_MEMORY || why.code == ERROR_PERMISSION_DENIED)
+        return error_set(error, why.code, "%s", why.message);
     blame_file(verifying, RECORDED_CONFIGURATIONS_FOLDER, why.message);
     return true;
 }
@@ -331,6 +332,8 @@ static bool verify_files(struct verifying *verifying, const struct audit_log_fil
         return false;
     check_whole(verifying);
     check_empty_files(verifying, files);
+    if (!verifying->check->problem.is_found)
+        verifying->check->problem = verifying->beside;
     return true;
 }
 

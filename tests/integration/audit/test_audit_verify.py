@@ -186,6 +186,15 @@ class Damage(VerifyCase):
                 self.verify(status=1)
             path.unlink()
 
+    def test_a_changed_record_is_named_before_what_stands_beside_the_log(self):
+        (self.log / "head.json").unlink()
+        self.assertIn("missing", self.blame(0, "head.json", 0))
+        shutil.rmtree(self.log / "configurations")
+        self.blame(1, self.files[0], 1)
+        self.files[2].write_bytes(self.files[2].read_bytes().replace(b"somebody", b"nobody--", 1))
+        (self.log / "configurations").write_text("")
+        self.blame(9, self.files[2], 1)
+
     def test_other_line_ends_in_all_of_the_log(self):
         for path in self.files:
             path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
