@@ -6,8 +6,8 @@
 #include <string.h>
 
 static const struct command *const subcommands[] = {
-    &command_audit_show,  &command_audit_replay, &command_audit_diff,
-    &command_audit_match, &command_audit_report, &command_audit_verify,
+    &command_audit_show, &command_audit_verify, &command_audit_replay,
+    &command_audit_diff, &command_audit_match,  &command_audit_report,
 };
 
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof *subcommands)

@@ -206,9 +206,8 @@ static void append_text(struct buffer *text, const struct log_verification *resu
     append_problem(text, &check->loss);
     if (*check->chain)
         buffer_append_format(text, "  chain %s, %" PRIu64 " records%s, %" PRIu64 " to %" PRIu64 "\n",
-                             check->chain, totals->records,
-                             check->problem.is_found ? " were looked at" : "", totals->first,
-                             check->last.sequence);
+                             check->chain, totals->records, check->problem.is_found ? " were looked at" : "",
+                             totals->first, check->last.sequence);
     append_signatures(text, check, line->options.trusted.count > 0);
     if (totals->gaps)
         buffer_append_format(text, "  %" PRIu64 " gaps: %" PRIu64 " decisions left without a record\n",

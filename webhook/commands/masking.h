@@ -1,5 +1,6 @@
-/* What explain and the differences of render and audit do not show: OPENSHELL_USER_ENVIRONMENT repeats the values of the user's own
- * variables, and such output gets pasted into tickets. Not for: the pod and the patch, which are exact.
+/* What explain and the differences of render and audit do not show: OPENSHELL_USER_ENVIRONMENT repeats the
+ * values of the user's own variables, and such output gets pasted into tickets. Not for: the pod and the
+ * patch, which are exact.
  */
 #pragma once
 

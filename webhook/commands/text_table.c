@@ -21,13 +21,25 @@ void text_table_done(struct text_table *table)
     buffer_done(&table->waiting);
 }
 
-/* How many bytes at `text` are a control character: C0, DEL, or C1, which is C2 80 to C2 9F in UTF-8. */
+/* U+202A to U+202E and U+2066 to U+2069, which turn the direction of the text around. */
+static bool turns_around(const unsigned char *text)
+{
+    if (text[0] != 0xe2 || !text[1])
+        return false;
+    return (text[1] == 0x80 && text[2] >= 0xaa && text[2] <= 0xae) ||
+           (text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9);
+}
+
+/* How many bytes at `text` are a character that would make the terminal show something else: C0, DEL, C1,
+ * which is C2 80 to C2 9F in UTF-8, or one that turns the text around. */
 static size_t control_length(const char *text)
 {
     unsigned char first = (unsigned char) text[0], second = (unsigned char) text[1];
     if (first < ' ' || first == 0x7f)
         return 1;
-    return first == 0xc2 && second >= 0x80 && second < 0xa0 ? 2 : 0;
+    if (first == 0xc2 && second >= 0x80 && second < 0xa0)
+        return 2;
+    return turns_around((const unsigned char *) text) ? 3 : 0;
 }
 
 void text_table_append_plain(struct buffer *buffer, const char *text)

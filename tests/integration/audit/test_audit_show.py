@@ -75,6 +75,13 @@ class Show(AuditCase):
         self.assertIn("line 1", result.stderr)
         self.assertIn("its writing did not end", result.stderr.splitlines()[2])
 
+    def test_characters_that_turn_the_text_around_do_not_reach_the_terminal(self):
+        inside, outside = "\u202a\u202e\u2066\u2069", "\u2029\u202f\u2065\u206a\u2030"
+
+        def alter(lines):
+            return [json.dumps(json.loads(lines[0]) | {"user": f"a{inside}b{outside}c"}, ensure_ascii=False) + "\n"]
+        self.assertIn(f"a????b{outside}c", self.audit("show", self.copy(self.whole, alter)))
+
     def test_control_characters_do_not_reach_the_terminal(self):
         def spoil(lines):
             record = json.loads(lines[0]) | {"user": "\033[2Jroot\u009b1m\r\n"}
