@@ -15,8 +15,9 @@
 
 bool api_event_is_of_interest(const struct line *line)
 {
-    static const char resource[] = "\"resource\":\"pods\"";
-    static const char verb[] = "\"verb\":\"create\"";
+    /* Values alone: whoever passed the log on may have printed it with spaces. */
+    static const char resource[] = "\"pods\"";
+    static const char verb[] = "\"create\"";
     return memmem(line->text, line->length, resource, strlen(resource)) &&
            memmem(line->text, line->length, verb, strlen(verb));
 }

@@ -154,10 +154,11 @@ static void append_summary_json(struct buffer *text, const struct match_counts *
         text,
         "{\"type\":\"summary\",\"records\":%zu,\"podCreations\":%zu,\"matched\":%zu,"
         "\"reinvoked\":%zu,\"unanswered\":%zu,\"outside\":%zu,\"unlabelled\":%zu,"
-        "\"withoutObject\":%zu,\"unreadable\":%zu,\"isCompared\":%s,\"errors\":%zu,\"findings\":{",
+        "\"withoutObject\":%zu,\"withoutPatch\":%zu,\"unreadable\":%zu,\"isCompared\":%s,\"errors\":%zu,"
+        "\"findings\":{",
         counts->records, counts->events, counts->matched, counts->reinvoked, counts->unanswered,
-        counts->outside, counts->unlabelled, counts->without_object, counts->unreadable,
-        match_has_compared(counts) ? "true" : "false", counts->errors);
+        counts->outside, counts->unlabelled, counts->without_object, counts->without_patch,
+        counts->unreadable, match_has_compared(counts) ? "true" : "false", counts->errors);
     for (int kind = 0; kind < MATCH_KINDS; kind++)
         buffer_append_format(text, "%s\"%s\":%zu", kind ? "," : "", match_kind_name((enum match_kind) kind),
                              counts->findings[kind]);
@@ -181,6 +182,10 @@ static void append_summary_text(struct buffer *text, const struct match_counts *
         buffer_append_format(text,
                              "  %zu pods whose labels are not known (log pods at level Request or more)\n",
                              counts->without_object);
+    if (counts->without_patch)
+        buffer_append_format(
+            text, "  %zu records whose patch is not compared (log pods at level Request or more)\n",
+            counts->without_patch);
     if (counts->unreadable)
         buffer_append_format(text, "  %zu lines of the records' logs that are no records\n",
                              counts->unreadable);

@@ -70,6 +70,37 @@ class Match(AuditCase):
         other.write_text("")
         self.match(self.bare, self.api_log, other)
 
+    def test_it_does_not_matter_how_the_log_is_printed(self):
+        path = self.directory / "spaced.log"
+        events = [json.loads(line) for line in self.api_log.read_text().splitlines()]
+        events.append(json.loads(json.dumps(events[3])) | {"auditID": "unseen", "annotations": {}})
+        path.write_text("".join(json.dumps(event, sort_keys=True) + "\n" for event in events))
+        findings, summary = self.match(self.bare, path, status=1)
+        self.assertEqual([(finding["kind"], finding["auditID"]) for finding in findings], [("unseen-pod", "unseen")])
+        self.assertEqual(summary["matched"], self.RECORDS)
+
+    def test_patches_are_not_compared_where_the_level_leaves_them_out(self):
+        def lower(events):
+            for event in events:
+                event["level"] = "Metadata"
+                event.pop("requestObject")
+                event.pop("responseObject", None)
+                event["annotations"] = {key: value for key, value in event["annotations"].items()
+                                        if not key.startswith("patch.")}
+        path = self.events(lower)
+        findings, summary = self.match(self.bare, path)
+        injected = sum(record["decision"] == "injected" for record in self.records(self.bare))
+        self.assertEqual((findings, summary["matched"], summary["withoutPatch"]), ([], self.RECORDS, injected))
+        self.assertIn("not compared", self.audit("match", self.bare, "--api-audit-log", path))
+
+    def test_a_last_line_that_is_still_being_written_is_left_out(self):
+        path = self.directory / "cut.log"
+        text = self.api_log.read_bytes()
+        path.write_bytes(text + text.splitlines()[0][:-100])
+        self.assertEqual(self.match(self.bare, path)[0], [])
+        path.write_bytes(text.splitlines()[0][:-100] + b"\n" + text)
+        self.audit("match", self.bare, "--api-audit-log", path, status=2)
+
     def test_an_altered_record(self):
         log = self.copy(self.bare, lambda lines: [lines[0].replace('"user":"', '"user":"x', 1), *lines[1:]])
         findings, _ = self.match(log, self.api_log, status=1)
