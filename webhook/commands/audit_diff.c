@@ -131,9 +131,14 @@ static bool append_operation(struct diffing *diffing, cJSON *pod, const cJSON *t
 
 static bool append_operations(struct diffing *diffing, cJSON *pod, const cJSON *patch, struct error *error)
 {
-    for (const cJSON *operation = patch->child; operation; operation = operation->next)
-        if (!append_operation(diffing, pod, operation, error))
-            return error_prefix(error, "the recorded patch");
+    for (const cJSON *operation = patch->child; operation; operation = operation->next) {
+        if (append_operation(diffing, pod, operation, error))
+            continue;
+        /* Elsewhere a patch that does not apply is a fault of this program; here it is one of the record. */
+        if (error->code == ERROR_INTERNAL)
+            error->code = ERROR_INVALID;
+        return error_prefix(error, "the recorded patch");
+    }
     return true;
 }
 

@@ -155,6 +155,15 @@ class Diff(AuditCase):
         self.assertIn("@@ metadata @@", self.audit("diff", self.bare, "--uid", record["uid"], "--reviews",
                                                    self.reviews))
 
+    def test_a_patch_that_does_not_fit_the_object_is_wrong_input(self):
+        at = injected(self.records(self.whole))
+
+        def alter(lines):
+            record = json.loads(lines[at])
+            lines[at] = json.dumps(with_patch(record, [{"op": "add", "path": "/nothing/here", "value": 1}])) + "\n"
+        log = self.copy(self.whole, alter)
+        self.audit("diff", log, "--uid", self.records(log)[at]["uid"], status=2)
+
     def test_no_such_record(self):
         self.audit("diff", self.bare, "--uid", "nobody", status=2)
         self.audit("diff", self.bare, status=2)
