@@ -6,6 +6,7 @@
 #include "driver/rpc/socket.h"
 #include "driver/sandboxes/bare_pod.h"
 #include "driver/sandboxes/pod_state.h"
+#include "kubernetes/access_review.h"
 #include "kubernetes/objects.h"
 
 #include <stdio.h>
@@ -55,24 +56,14 @@ static const struct permission permissions[] = {
 static bool ask_permission(struct check *check, const struct permission *permission, const char *verb,
                            struct error *error, bool *is_allowed)
 {
-    static const struct kubernetes_target target = {.resource = &kubernetes_self_subject_access_reviews};
-    _cleanup_(tree_done) struct tree tree;
-    _cleanup_(cJSON_Deletep) cJSON *review = NULL, *answer = NULL;
-    tree_init(&tree);
-    tree_add_string(&tree, tree.root, "apiVersion", "authorization.k8s.io/v1");
-    tree_add_string(&tree, tree.root, "kind", "SelfSubjectAccessReview");
-    cJSON *spec = tree_add_object(&tree, tree.root, "spec");
-    cJSON *attributes = tree_add_object(&tree, spec, "resourceAttributes");
-    tree_add_string(&tree, attributes, "verb", verb);
-    tree_add_string(&tree, attributes, "group", permission->group);
-    tree_add_string(&tree, attributes, "resource", permission->resource);
-    if (!permission->is_cluster_wide && check->configuration->workspace_mode == WORKSPACE_SHARED)
-        tree_add_string(&tree, attributes, "namespace", check->configuration->namespace_name);
-    if (!tree_take(&tree, error, &review) ||
-        !kubernetes_create(check->client, &target, review, NULL, error, &answer))
-        return false;
-    *is_allowed = cJSON_IsTrue(json_member(json_member(answer, "status"), "allowed"));
-    return true;
+    bool is_shared = check->configuration->workspace_mode == WORKSPACE_SHARED;
+    const struct access_question question = {.verb = verb,
+                                             .group = permission->group,
+                                             .resource = permission->resource,
+                                             .namespace_name = is_shared && !permission->is_cluster_wide
+                                                                   ? check->configuration->namespace_name
+                                                                   : NULL};
+    return access_review_ask(check->client, &question, error, is_allowed);
 }
 
 static void check_permission(struct check *check, const struct permission *permission)

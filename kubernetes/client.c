@@ -126,6 +126,7 @@ bool client_attempt_perform(struct kubernetes_client *client, const struct kuber
         .body = request->body,
         .body_length = request->body_length,
         .content_type = request->content_type ? request->content_type : "application/json",
+        .accept = request->accept ? request->accept : "application/json",
         .is_idempotent = request->is_idempotent,
         .deadline_ns = attempt->deadline_ns,
         .stall_ms = attempt->stall_ms,

@@ -89,6 +89,7 @@ struct kubernetes_request {
     const char *body;   /* NULL: none */
     size_t body_length;
     const char *content_type; /* NULL: application/json */
+    const char *accept;       /* NULL: application/json */
     bool is_idempotent;       /* may be sent again when it is not known whether the first was carried out */
     const char *verb;         /* for the observation */
     const char *resource;     /* for the observation; NULL: "" */

@@ -188,11 +188,12 @@ static bool append_header(struct curl_slist **headers, const char *header, struc
 
 static bool make_headers(const struct exchange *exchange, struct error *error, struct curl_slist **headers)
 {
-    if (!append_header(headers, "Accept: application/json", error))
+    char accept[128], content_type[128];
+    snprintf(accept, sizeof accept, "Accept: %s", exchange->accept);
+    if (!append_header(headers, accept, error))
         return false;
     if (!exchange->body)
         return true;
-    char content_type[128];
     snprintf(content_type, sizeof content_type, "Content-Type: %s", exchange->content_type);
     /* No round trip to ask whether a body is welcome. */
     return append_header(headers, content_type, error) && append_header(headers, "Expect:", error);

@@ -16,6 +16,7 @@ struct exchange {
     const char *body;  /* NULL: none */
     size_t body_length;
     const char *content_type; /* of the body */
+    const char *accept;       /* of the answer */
     bool is_idempotent;       /* libcurl may send it again when a kept-alive connection turns out dead */
     uint64_t deadline_ns;     /* by clock_now_ns */
     unsigned stall_ms;        /* longest silence; 0: no limit but the deadline */

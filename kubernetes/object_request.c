@@ -34,6 +34,7 @@ bool object_request_send(struct kubernetes_client *client, const struct object_r
         .body = request->body,
         .body_length = request->body ? strlen(request->body) : 0,
         .content_type = request->content_type,
+        .accept = request->accept,
         .is_idempotent = request->is_idempotent,
         .verb = request->verb,
         .resource = resource,

@@ -16,6 +16,7 @@ struct object_request {
     const char *query;        /* encoded; NULL: none */
     const char *body;         /* NULL: none */
     const char *content_type; /* NULL: application/json */
+    const char *accept;       /* NULL: application/json */
     bool is_collection;       /* the target may be without a name */
     bool is_write;            /* takes dryRun in its query */
     bool is_idempotent;

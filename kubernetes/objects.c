@@ -26,6 +26,18 @@ bool kubernetes_get(struct kubernetes_client *client, const struct kubernetes_ta
     return object_request_send(client, &request, call, error, object);
 }
 
+bool kubernetes_get_metadata(struct kubernetes_client *client, const struct kubernetes_target *target,
+                             const struct kubernetes_call *call, struct error *error, cJSON **object)
+{
+    const struct object_request request = {.method = "GET",
+                                           .verb = "get",
+                                           .target = target,
+                                           .accept =
+                                               "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+                                           .is_idempotent = true};
+    return object_request_send(client, &request, call, error, object);
+}
+
 bool kubernetes_create(struct kubernetes_client *client, const struct kubernetes_target *target,
                        const cJSON *object, const struct kubernetes_call *call, struct error *error,
                        cJSON **created)

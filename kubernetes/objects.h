@@ -16,6 +16,11 @@ bool kubernetes_get(struct kubernetes_client *client, const struct kubernetes_ta
                     const struct kubernetes_call *call, struct error *error,
                     cJSON **object) _warn_unused_result_;
 
+/* The object's metadata alone (a PartialObjectMetadata): of a Secret, no value of it. */
+bool kubernetes_get_metadata(struct kubernetes_client *client, const struct kubernetes_target *target,
+                             const struct kubernetes_call *call, struct error *error,
+                             cJSON **object) _warn_unused_result_;
+
 struct kubernetes_list_options {
     const char *label_selector; /* NULL: all */
     const char *field_selector; /* NULL: all */

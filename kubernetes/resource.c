@@ -20,6 +20,12 @@ const struct kubernetes_resource kubernetes_service_accounts =
 const struct kubernetes_resource kubernetes_persistent_volume_claims =
     CORE("persistentvolumeclaims", "PersistentVolumeClaim", true);
 const struct kubernetes_resource kubernetes_config_maps = CORE("configmaps", "ConfigMap", true);
+const struct kubernetes_resource kubernetes_services = CORE("services", "Service", true);
+const struct kubernetes_resource kubernetes_endpoint_slices = {.group = "discovery.k8s.io",
+                                                               .version = "v1",
+                                                               .plural = "endpointslices",
+                                                               .kind = "EndpointSlice",
+                                                               .is_namespaced = true};
 const struct kubernetes_resource kubernetes_leases = {.group = "coordination.k8s.io",
                                                       .version = "v1",
                                                       .plural = "leases",
@@ -35,6 +41,16 @@ const struct kubernetes_resource kubernetes_validating_webhook_configurations = 
     .version = "v1",
     .plural = "validatingwebhookconfigurations",
     .kind = "ValidatingWebhookConfiguration"};
+const struct kubernetes_resource kubernetes_validating_admission_policies = {
+    .group = "admissionregistration.k8s.io",
+    .version = "v1",
+    .plural = "validatingadmissionpolicies",
+    .kind = "ValidatingAdmissionPolicy"};
+const struct kubernetes_resource kubernetes_validating_admission_policy_bindings = {
+    .group = "admissionregistration.k8s.io",
+    .version = "v1",
+    .plural = "validatingadmissionpolicybindings",
+    .kind = "ValidatingAdmissionPolicyBinding"};
 const struct kubernetes_resource kubernetes_self_subject_access_reviews = {.group = "authorization.k8s.io",
                                                                            .version = "v1",
                                                                            .plural =

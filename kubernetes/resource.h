@@ -25,9 +25,13 @@ extern const struct kubernetes_resource kubernetes_nodes;
 extern const struct kubernetes_resource kubernetes_service_accounts;
 extern const struct kubernetes_resource kubernetes_persistent_volume_claims;
 extern const struct kubernetes_resource kubernetes_config_maps;
+extern const struct kubernetes_resource kubernetes_services;
+extern const struct kubernetes_resource kubernetes_endpoint_slices;
 extern const struct kubernetes_resource kubernetes_leases;
 extern const struct kubernetes_resource kubernetes_mutating_webhook_configurations;
 extern const struct kubernetes_resource kubernetes_validating_webhook_configurations;
+extern const struct kubernetes_resource kubernetes_validating_admission_policies;
+extern const struct kubernetes_resource kubernetes_validating_admission_policy_bindings;
 extern const struct kubernetes_resource kubernetes_self_subject_access_reviews;
 
 /* One object or one collection. Strings are the caller's. */

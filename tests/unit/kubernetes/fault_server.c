@@ -184,6 +184,7 @@ static bool read_request(struct fault_connection *connection, struct fault_reque
     sscanf(connection->input, "%15s %8191s", request->method, request->target);
     copy_header(connection->input, "Authorization", request->authorization, sizeof request->authorization);
     copy_header(connection->input, "Content-Type", request->content_type, sizeof request->content_type);
+    copy_header(connection->input, "Accept", request->accept, sizeof request->accept);
     copy_header(connection->input, "User-Agent", request->user_agent, sizeof request->user_agent);
     copy_header(connection->input, "Content-Length", length_text, sizeof length_text);
     body[-1] = separator;

@@ -19,6 +19,7 @@ struct fault_request {
     char target[8192]; /* path and query, as sent */
     char authorization[512];
     char content_type[128];
+    char accept[128];
     char user_agent[128];
     const char *body; /* never NULL */
 };

@@ -1,6 +1,7 @@
 #include "kubernetes/objects.h"
 
 #include "common/json.h"
+#include "kubernetes/access_review.h"
 #include "tests/unit/kubernetes/client_fixture.h"
 
 #include <setjmp.h>
@@ -72,6 +73,56 @@ static void each_call_is_the_request_it_stands_for(void **state)
                    "/api/v1/namespaces/ns/pods/a?fieldManager=me%20too&force=true&dryRun=All",
                    "application/apply-patch+yaml", "{\"x\":1}");
     cJSON_Delete(object);
+    kubernetes_client_free(client);
+    fault_server_stop(server);
+}
+
+static void metadata_alone_is_asked_for_as_such(void **state)
+{
+    (void) state;
+    struct mirror mirror = {0};
+    struct fault_server *server = fault_server_start(reflect, &mirror, NULL);
+    struct kubernetes_client *client = client_for(server, NULL);
+    struct error error;
+    cJSON *answer = NULL;
+    assert_true(kubernetes_get_metadata(client, &pod, NULL, &error, &answer));
+    expect_request(&mirror, "GET", "/api/v1/namespaces/ns/pods/a", "", "");
+    assert_string_equal(mirror.last.accept, "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+    cJSON_Delete(answer);
+    assert_true(kubernetes_get(client, &pod, NULL, &error, &answer));
+    assert_string_equal(mirror.last.accept, "application/json");
+    cJSON_Delete(answer);
+    kubernetes_client_free(client);
+    fault_server_stop(server);
+}
+
+static void own_rights_are_asked_for_and_read(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *body;
+        bool is_allowed;
+    } answers[] = {{"{\"status\":{\"allowed\":true}}", true},
+                   {"{\"status\":{\"allowed\":false}}", false},
+                   {"{\"status\":{\"allowed\":\"true\"}}", false},
+                   {"{}", false}};
+    static const struct access_question question = {
+        .verb = "list", .group = "discovery.k8s.io", .resource = "endpointslices", .namespace_name = "ns"};
+    struct mirror mirror = {0};
+    struct fault_server *server = fault_server_start(reflect, &mirror, NULL);
+    struct kubernetes_client *client = client_for(server, NULL);
+    struct error error;
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        bool is_allowed = !answers[i].is_allowed;
+        mirror.body = answers[i].body;
+        assert_true(access_review_ask(client, &question, &error, &is_allowed));
+        assert_int_equal(is_allowed, answers[i].is_allowed);
+    }
+    expect_request(&mirror, "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+                   "application/json",
+                   "{\"spec\":{\"resourceAttributes\":{\"verb\":\"list\",\"group\":\"discovery.k8s.io\","
+                   "\"resource\":\"endpointslices\",\"namespace\":\"ns\"}},\"apiVersion\":"
+                   "\"authorization.k8s.io/v1\",\"kind\":\"SelfSubjectAccessReview\"}");
     kubernetes_client_free(client);
     fault_server_stop(server);
 }
@@ -324,6 +375,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_call_is_the_request_it_stands_for),
+        cmocka_unit_test(metadata_alone_is_asked_for_as_such),
+        cmocka_unit_test(own_rights_are_asked_for_and_read),
         cmocka_unit_test(delete_carries_its_preconditions),
         cmocka_unit_test(nothing_is_sent_for_a_target_that_cannot_be),
         cmocka_unit_test(a_json_patch_that_does_not_apply_is_a_conflict_and_a_refused_object_is_not),

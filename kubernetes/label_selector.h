@@ -1,0 +1,12 @@
+/* Label selectors as objects carry them: matchLabels and matchExpressions. Pure.
+ *
+ * Not for: the text of a selector in a list's query (kubernetes/objects.h).
+ */
+#pragma once
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+/* Whether `selector` (NULL or empty: everything) selects an object with these labels, an object of strings
+ * (NULL: none). A requirement that is malformed selects nothing. */
+bool label_selector_matches(const cJSON *selector, const cJSON *labels);
