@@ -8,6 +8,8 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
+#define DAY_S ((time_t) 86400)
+
 /* ASN1_TIME_to_tm's calendar in UTC. */
 static bool read_time(const ASN1_TIME *time, time_t *moment)
 {
@@ -138,6 +140,20 @@ bool certificate_read_validity(const X509 *certificate, struct error *error, tim
     *not_before = start;
     *not_after = end;
     return true;
+}
+
+bool certificate_check_time(const X509 *certificate, time_t now, time_t margin_s, const char *what,
+                            struct error *error)
+{
+    time_t start = 0, end = 0;
+    if (!certificate_read_validity(certificate, error, &start, &end))
+        return false;
+    if (now < start)
+        return error_set(error, ERROR_FAILED_PRECONDITION, "%s is not valid yet", what);
+    if (now >= end)
+        return error_set(error, ERROR_FAILED_PRECONDITION, "%s has expired", what);
+    return end - now >= margin_s || error_set(error, ERROR_FAILED_PRECONDITION, "%s expires in %lld days",
+                                              what, (long long) ((end - now) / DAY_S));
 }
 
 bool certificate_read_fingerprint(const X509 *certificate, struct error *error,

@@ -51,6 +51,11 @@ bool certificate_list_contains(const certificate_list *list, const X509 *certifi
 bool certificate_read_validity(const X509 *certificate, struct error *error, time_t *not_before,
                                time_t *not_after) _warn_unused_result_;
 
+/* ERROR_FAILED_PRECONDITION unless it is valid at `now`, and will be for `margin_s`; the message begins with
+ * `what`. ERROR_INVALID for a date that is none. */
+bool certificate_check_time(const X509 *certificate, time_t now, time_t margin_s, const char *what,
+                            struct error *error) _warn_unused_result_;
+
 bool certificate_read_fingerprint(const X509 *certificate, struct error *error,
                                   char hex[static CERTIFICATE_FINGERPRINT_BYTES]) _warn_unused_result_;
 

@@ -34,15 +34,18 @@ void webhook_bundles_done(struct webhook_bundles *bundles)
     *bundles = (struct webhook_bundles){0};
 }
 
+bool webhook_bundle_decode(const char *encoded, struct error *error, certificate_list **list)
+{
+    _cleanup_(buffer_done) struct buffer pem = BUFFER_INIT(CERTIFICATE_PEM_BYTES);
+    return base64_decode(encoded, strlen(encoded), error, &pem) &&
+           certificate_list_parse(buffer_string(&pem), pem.length, error, list);
+}
+
 /* NULL: not readable. */
 static certificate_list *read_bundle(const char *encoded)
 {
     certificate_list *list = NULL;
-    _cleanup_(buffer_done) struct buffer pem = BUFFER_INIT(CERTIFICATE_PEM_BYTES);
-    if (!encoded || !base64_decode(encoded, strlen(encoded), NULL, &pem) ||
-        !certificate_list_parse(buffer_string(&pem), pem.length, NULL, &list))
-        return NULL;
-    return list;
+    return encoded && webhook_bundle_decode(encoded, NULL, &list) ? list : NULL;
 }
 
 bool webhook_bundles_read(const cJSON *object, const struct webhook_service *service, struct error *error,

@@ -23,6 +23,11 @@ struct webhook_bundles {
     size_t count;
 };
 
+/* The certificates of a webhook's caBundle, base64 as it stands there. Fails as base64_decode and
+ * certificate_list_parse do. The caller owns `*list`. */
+bool webhook_bundle_decode(const char *encoded, struct error *error,
+                           certificate_list **list) _warn_unused_result_;
+
 /* Releases everything; accepts a zeroed struct. */
 void webhook_bundles_done(struct webhook_bundles *bundles);
 

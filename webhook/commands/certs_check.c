@@ -50,20 +50,6 @@ static bool read_key(const char *path, struct error *error, EVP_PKEY **key)
     return is_read || error_prefix(error, "\"%s\"", path);
 }
 
-/* Valid now, and in `margin_s` still. */
-static bool check_time(X509 *certificate, time_t margin_s, const char *what, struct error *error)
-{
-    time_t start = 0, end = 0, now = time(NULL);
-    if (!certificate_read_validity(certificate, error, &start, &end))
-        return false;
-    if (now < start)
-        return error_set(error, ERROR_FAILED_PRECONDITION, "%s is not valid yet", what);
-    if (now >= end)
-        return error_set(error, ERROR_FAILED_PRECONDITION, "%s has expired", what);
-    return end - now >= margin_s || error_set(error, ERROR_FAILED_PRECONDITION, "%s expires in %lld days",
-                                              what, (long long) ((end - now) / DAY_S));
-}
-
 static bool check_pair(const struct pair *pair, time_t margin_s, struct error *error)
 {
     _cleanup_(certificate_list_freep) certificate_list *chain = NULL;
@@ -75,7 +61,7 @@ static bool check_pair(const struct pair *pair, time_t margin_s, struct error *e
         error->code = ERROR_FAILED_PRECONDITION;
         return false;
     }
-    if (!check_time(sk_X509_value(chain, 0), margin_s, "the certificate", error))
+    if (!certificate_check_time(sk_X509_value(chain, 0), time(NULL), margin_s, "the certificate", error))
         return false;
     return !pair->bundle || (read_list(pair->bundle, error, &bundle) &&
                              certificate_verify(chain, bundle, pair->host, time(NULL), error));
@@ -123,7 +109,8 @@ static bool check_place(const struct certs_place *place, const struct certs_line
     _cleanup_(cJSON_Deletep) cJSON *report = NULL;
     if (!certs_place_read(place, error, &authorities, NULL))
         return false;
-    bool is_valid = check_time(authorities.current.certificate, margin_s, "the authority", error);
+    bool is_valid =
+        certificate_check_time(authorities.current.certificate, time(NULL), margin_s, "the authority", error);
     authorities_done(&authorities);
     if (!is_valid)
         return false;

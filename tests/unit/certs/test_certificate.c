@@ -210,6 +210,26 @@ static void has_the_fingerprint_of_its_bytes(void **state)
     authorities_done(&other);
 }
 
+static void time_is_checked_to_the_second(void **state)
+{
+    (void) state;
+    struct error error;
+    time_t start = 0, end = 0;
+    const X509 *certificate = authorities.current.certificate;
+    assert_true(certificate_read_validity(certificate, &error, &start, &end));
+    assert_true(certificate_check_time(certificate, start, 0, "it", &error));
+    assert_false(certificate_check_time(certificate, start - 1, 0, "it", &error));
+    assert_string_equal(error.message, "it is not valid yet");
+    assert_true(certificate_check_time(certificate, end - 1, 0, "it", &error));
+    assert_false(certificate_check_time(certificate, end, 0, "it", &error));
+    assert_string_equal(error.message, "it has expired");
+    assert_true(certificate_check_time(certificate, end - 2 * FIXTURE_DAY, 2 * FIXTURE_DAY, "it", &error));
+    assert_false(
+        certificate_check_time(certificate, end - 2 * FIXTURE_DAY + 1, 2 * FIXTURE_DAY, "it", &error));
+    assert_string_equal(error.message, "it expires in 1 days");
+    assert_int_equal(error.code, ERROR_FAILED_PRECONDITION);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +243,7 @@ int main(void)
         cmocka_unit_test(tells_a_key_that_belongs_to_another),
         cmocka_unit_test(verifies_as_a_client_would),
         cmocka_unit_test(has_the_fingerprint_of_its_bytes),
+        cmocka_unit_test(time_is_checked_to_the_second),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
