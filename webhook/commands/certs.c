@@ -3,8 +3,6 @@
 #include "webhook/commands/command.h"
 #include "webhook/commands/command_report.h"
 
-#include <curl/curl.h>
-#include <signal.h>
 #include <string.h>
 
 #define PLACE "directory namespace authorities-secret kubeconfig context "
@@ -92,13 +90,7 @@ static int run_action(const struct action *action, const struct certs_line *line
     struct error error;
     int exit_code = COMMAND_OK;
     _cleanup_(buffer_done) struct buffer output = BUFFER_INIT(CERTS_OUTPUT_BYTES);
-    /* A connection that the API server drops is an error to report, not the end. */
-    signal(SIGPIPE, SIG_IGN);
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
-        return COMMAND_INTERNAL;
-    bool is_done = action->run(line, &error, &output, &exit_code);
-    curl_global_cleanup();
-    if (!is_done) {
+    if (!action->run(line, &error, &output, &exit_code)) {
         error_prefix(&error, "%s", action->name);
         return command_fail("certs", &error);
     }

@@ -1,20 +1,16 @@
 #include "certs/authorities_document.h"
 #include "certs/leaf.h"
-#include "common/version.h"
 #include "webhook/commands/certs.h"
 #include "webhook/commands/certs_served.h"
+#include "webhook/commands/cluster_client.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static bool connect(const struct certs_line *line, struct error *error, struct certs_place *place)
 {
-    struct kubernetes_configuration *configuration = NULL;
-    const struct kubernetes_client_options options = {.user_agent = PRODUCT_IDENTIFIER};
-    if (!kubernetes_configuration_load(line->kubeconfig, line->context, error, &configuration))
+    if (!cluster_client_open(line->kubeconfig, line->context, error, &place->client))
         return error_prefix(error, "no --directory is given, so the cluster is asked");
-    if (!kubernetes_client_new(configuration, &options, error, &place->client))
-        return false;
     const char *own = kubernetes_client_configuration(place->client)->namespace_name;
     place->namespace_name =
         certs_option_or(line->options.namespace_name, certs_option_or(own, CERTS_DEFAULT_NAME));
@@ -39,7 +35,7 @@ void certs_place_close(struct certs_place *place)
 {
     if (place->files.descriptor >= 0)
         file_store_close(&place->files);
-    kubernetes_client_free(place->client);
+    cluster_client_close(place->client);
     *place = (struct certs_place){.files.descriptor = -1};
 }
 

@@ -1,9 +1,12 @@
 #include "webhook/commands/command_line.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* Longest option name, with room to spare. */
 #define OPTION_NAME_BYTES 128
+
+#define AT(member) offsetof(struct command_line, member)
 
 /* The arguments as they are used up. */
 struct arguments {
@@ -45,12 +48,6 @@ static bool take_format(struct arguments *arguments, const char *value)
     return false;
 }
 
-static bool take_configuration_file(struct arguments *arguments, const char *value)
-{
-    arguments->line->configuration_file = value;
-    return true;
-}
-
 static bool take_namespace_annotation(struct arguments *arguments, const char *value)
 {
     const char *equals = strchr(value, '=');
@@ -66,12 +63,6 @@ static bool take_namespace_annotation(struct arguments *arguments, const char *v
     cJSON_DeleteItemFromObjectCaseSensitive(*annotations, key);
     if (!cJSON_AddStringToObject(*annotations, key, equals + 1))
         return error_set_no_memory(arguments->error);
-    return true;
-}
-
-static bool take_user(struct arguments *arguments, const char *value)
-{
-    arguments->line->user_name = value;
     return true;
 }
 
@@ -99,44 +90,28 @@ static bool take_endpoint(struct arguments *arguments, const char *value)
     return true;
 }
 
-static bool take_kubeconfig(struct arguments *arguments, const char *value)
-{
-    arguments->line->kubeconfig = value;
-    return true;
-}
-
-static bool take_context(struct arguments *arguments, const char *value)
-{
-    arguments->line->context = value;
-    return true;
-}
-
-static bool take_namespace(struct arguments *arguments, const char *value)
-{
-    if (!*value)
-        return error_set(arguments->error, ERROR_INVALID, "--namespace: must not be empty");
-    arguments->line->namespace_name = value;
-    return true;
-}
-
-/* The commands' own options. */
+/* The commands' own options. One without `take` is a text that is kept as it is. */
 static const struct own_option {
     const char *name;
     char letter;    /* 0: none */
     unsigned group; /* 0: every command takes it */
     bool takes_value;
     bool (*take)(struct arguments *arguments, const char *value);
+    size_t offset;  /* of a text in struct command_line */
+    bool is_a_name; /* a text that must not be empty */
 } own_options[] = {
-    {"help", 'h', 0, false, take_help},
-    {"output", 'o', TAKES_FORMAT, true, take_format},
-    {"config", 0, TAKES_CONFIGURATION, true, take_configuration_file},
-    {"namespace-annotation", 0, TAKES_CONFIGURATION, true, take_namespace_annotation},
-    {"as", 0, TAKES_CREATOR, true, take_user},
-    {"as-group", 0, TAKES_CREATOR, true, take_group},
-    {"endpoint", 0, TAKES_ENDPOINT, true, take_endpoint},
-    {"kubeconfig", 0, TAKES_CLUSTER, true, take_kubeconfig},
-    {"context", 0, TAKES_CLUSTER, true, take_context},
-    {"namespace", 0, TAKES_CLUSTER, true, take_namespace},
+    {"help", 'h', 0, false, take_help, 0, false},
+    {"output", 'o', TAKES_FORMAT, true, take_format, 0, false},
+    {"config", 0, TAKES_CONFIGURATION, true, NULL, AT(configuration_file), false},
+    {"namespace-annotation", 0, TAKES_CONFIGURATION, true, take_namespace_annotation, 0, false},
+    {"as", 0, TAKES_CREATOR, true, NULL, AT(user_name), false},
+    {"as-group", 0, TAKES_CREATOR, true, take_group, 0, false},
+    {"endpoint", 0, TAKES_ENDPOINT, true, take_endpoint, 0, false},
+    {"kubeconfig", 0, TAKES_CLUSTER, true, NULL, AT(kubeconfig), false},
+    {"context", 0, TAKES_CLUSTER, true, NULL, AT(context), false},
+    {"namespace", 0, TAKES_CLUSTER, true, NULL, AT(namespace_name), true},
+    {"mutating-configuration", 0, TAKES_REGISTRATION, true, NULL, AT(mutating_configuration), true},
+    {"validating-configuration", 0, TAKES_REGISTRATION, true, NULL, AT(validating_configuration), true},
 };
 
 #define OWN_OPTIONS (sizeof own_options / sizeof *own_options)
@@ -171,7 +146,12 @@ static bool take_own_option(struct arguments *arguments, const struct own_option
         return error_set(arguments->error, ERROR_INVALID, "%s: takes no value", shown);
     if (option->takes_value && !require_value(arguments, given, shown, &value))
         return false;
-    return option->take(arguments, value);
+    if (option->take)
+        return option->take(arguments, value);
+    if (option->is_a_name && !*value)
+        return error_set(arguments->error, ERROR_INVALID, "%s: must not be empty", shown);
+    *(const char **) (void *) ((char *) arguments->line + option->offset) = value;
+    return true;
 }
 
 /* A switch's value: as given, or a following word that can be nothing else, or true. */

@@ -1,6 +1,6 @@
-/* The command line of render, explain, review, verify and version: which options a command takes, what was
- * given. The options that shape pods are the configuration's own flags (webhook/injection/configuration.h);
- * this module hands them on unread.
+/* The command line of render, explain, review, verify, doctor and version: which options a command takes,
+ * what was given. The options that shape pods are the configuration's own flags
+ * (webhook/injection/configuration.h); this module hands them on unread.
  *
  * Forms: `--name value`, `--name=value`, `-o value`, `-ovalue`; `--` ends the options, `-` is an operand. A
  * switch may be given a value too: `--name`, `--name=false`, `--name false`.
@@ -22,6 +22,7 @@ enum command_options {
     TAKES_ENDPOINT = 8,      /* --endpoint */
     TAKES_CLUSTER = 16,      /* --kubeconfig, --context, --namespace */
     TAKES_AUDIT_LOG = 32,    /* --audit-directory and what goes with it */
+    TAKES_REGISTRATION = 64, /* --mutating-configuration, --validating-configuration */
 };
 
 struct command_syntax {
@@ -44,6 +45,8 @@ struct command_line {
     const char *kubeconfig; /* this and the next two: NULL when not given */
     const char *context;
     const char *namespace_name;
+    const char *mutating_configuration; /* this and the next one: NULL when not given */
+    const char *validating_configuration;
     struct audit_options audit;
     const char **operands; /* owned array */
     size_t operand_count;

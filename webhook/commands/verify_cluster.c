@@ -1,13 +1,9 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/names.h"
-#include "common/version.h"
 #include "kubernetes/objects.h"
+#include "webhook/commands/cluster_client.h"
 #include "webhook/commands/verify.h"
-
-#include <curl/curl.h>
-#include <signal.h>
-#include <string.h>
 
 /* A cluster that is being looked at. */
 struct survey {
@@ -83,29 +79,15 @@ static bool list_pods(struct survey *survey, struct error *error)
     return kubernetes_list_each(survey->client, &target, &options, NULL, &handler, error, &resource_version);
 }
 
-static bool open_client(struct survey *survey, struct error *error)
-{
-    struct kubernetes_configuration *configuration = NULL;
-    const struct kubernetes_client_options options = {.user_agent = PRODUCT_IDENTIFIER};
-    if (!kubernetes_configuration_load(survey->line->kubeconfig, survey->line->context, error,
-                                       &configuration))
-        return error_prefix(error, "no file is given, so the cluster is asked");
-    return kubernetes_client_new(configuration, &options, error, &survey->client);
-}
-
 bool verify_cluster(const struct command_line *line, struct error *error, struct verify_results *results)
 {
     struct survey survey = {.line = line, .namespaces = cJSON_CreateObject(), .results = results};
     if (!survey.namespaces)
         return error_set_no_memory(error);
-    /* A connection that the API server drops is an error to report, not the end. */
-    signal(SIGPIPE, SIG_IGN);
-    bool has_curl = curl_global_init(CURL_GLOBAL_DEFAULT) == 0;
-    bool is_verified = has_curl ? open_client(&survey, error) && list_pods(&survey, error)
-                                : error_set(error, ERROR_INTERNAL, "curl cannot start");
-    kubernetes_client_free(survey.client);
-    if (has_curl)
-        curl_global_cleanup();
+    bool is_open = cluster_client_open(line->kubeconfig, line->context, error, &survey.client) ||
+                   error_prefix(error, "no file is given, so the cluster is asked");
+    bool is_verified = is_open && list_pods(&survey, error);
+    cluster_client_close(survey.client);
     cJSON_Delete(survey.namespaces);
     return is_verified;
 }

@@ -147,6 +147,24 @@ static void takes_where_the_cluster_is(void **state)
     assert_refused(&full, WORDS("--context=name"), "unknown option --context");
 }
 
+static void takes_what_the_registrations_are_called(void **state)
+{
+    (void) state;
+    static const struct command_syntax registration = {.options = TAKES_REGISTRATION};
+    struct command_line line = {0};
+    struct error error;
+    assert_true(parse(&registration, WORDS("--mutating-configuration=m", "--validating-configuration", "v"),
+                      &error, &line));
+    assert_string_equal(line.mutating_configuration, "m");
+    assert_string_equal(line.validating_configuration, "v");
+    command_line_done(&line);
+    assert_refused(&registration, WORDS("--mutating-configuration="),
+                   "--mutating-configuration: must not be empty");
+    assert_refused(&registration, WORDS("--validating-configuration="),
+                   "--validating-configuration: must not be empty");
+    assert_refused(&full, WORDS("--mutating-configuration=m"), "unknown option --mutating-configuration");
+}
+
 static void takes_the_endpoint_by_name(void **state)
 {
     (void) state;
@@ -259,6 +277,7 @@ int main(void)
         cmocka_unit_test(a_switch_needs_no_value_and_takes_only_a_plain_one),
         cmocka_unit_test(collects_annotations_and_groups),
         cmocka_unit_test(takes_where_the_cluster_is),
+        cmocka_unit_test(takes_what_the_registrations_are_called),
         cmocka_unit_test(takes_the_endpoint_by_name),
         cmocka_unit_test(help_ends_the_reading),
         cmocka_unit_test(names_what_it_refuses),
