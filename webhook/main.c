@@ -6,8 +6,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_serve, &command_render, &command_explain, &command_review,
-    &command_audit, &command_verify, &command_certs,   &command_version,
+    &command_serve,  &command_render, &command_explain, &command_review,  &command_audit,
+    &command_verify, &command_doctor, &command_certs,   &command_version,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)

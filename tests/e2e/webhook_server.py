@@ -36,11 +36,11 @@ def wait_for(condition, limit_s, what):
         time.sleep(0.05)
 
 
-def make_certificate(folder, *addresses):
+def make_certificate(folder, *addresses, days=1):
     """certificate.pem and key.pem in `folder`, for the Service and the addresses; its own authority."""
     names = ",".join([f"DNS:{SERVICE_NAME}", *(f"IP:{address}" for address in addresses)])
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-days", "1", "-subj", "/CN=webhook under test", "-addext", f"subjectAltName={names}",
+                    "-days", str(days), "-subj", "/CN=webhook under test", "-addext", f"subjectAltName={names}",
                     "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
                    check=True, capture_output=True)
     (folder / "key.pem").chmod(0o600)

@@ -20,6 +20,7 @@ struct command {
 
 extern const struct command command_audit;
 extern const struct command command_certs;
+extern const struct command command_doctor;
 extern const struct command command_explain;
 extern const struct command command_render;
 extern const struct command command_review;

@@ -92,18 +92,20 @@ static bool is_digest(const char *text)
            strspn(text, "0123456789abcdef") == MARKS_DIGEST_CHARACTERS;
 }
 
-/* The digest in the annotation is well-formed and another one. */
-static bool claims_other_configuration(const char *annotation, const struct configuration *configuration,
-                                       struct error *error, bool *claims)
+bool verification_marks_read_digest(const cJSON *pod, struct error *error,
+                                    char digest[static MARKS_DIGEST_CHARACTERS + 1])
 {
     const struct json_limits limits = {.bytes = ANNOTATION_BYTES, .depth = ANNOTATION_DEPTH};
     struct error malformed;
     _cleanup_(cJSON_Deletep) cJSON *value = NULL;
-    *claims = false;
+    const cJSON *annotations = json_member(json_member(pod, "metadata"), "annotations");
+    const char *annotation = pod_string(annotations, ANNOTATION_INJECTION);
+    *digest = '\0';
     if (!json_parse(annotation, strlen(annotation), &limits, &malformed, &value))
         return malformed.code != ERROR_NO_MEMORY || error_set_no_memory(error);
-    const char *digest = pod_string(value, "config");
-    *claims = is_digest(digest) && strncmp(digest, configuration->digest, MARKS_DIGEST_CHARACTERS) != 0;
+    const char *found = pod_string(value, "config");
+    if (is_digest(found))
+        memcpy(digest, found, MARKS_DIGEST_CHARACTERS + 1);
     return true;
 }
 
@@ -119,10 +121,11 @@ static bool claims_other_version(const char *annotation)
 bool verification_marks_claim_other_origin(const cJSON *pod, const struct configuration *configuration,
                                            struct error *error, bool *claims)
 {
+    char digest[MARKS_DIGEST_CHARACTERS + 1];
     const cJSON *annotations = json_member(json_member(pod, "metadata"), "annotations");
-    if (!claims_other_configuration(pod_string(annotations, ANNOTATION_INJECTION), configuration, error,
-                                    claims))
+    if (!verification_marks_read_digest(pod, error, digest))
         return false;
-    *claims = *claims || claims_other_version(pod_string(annotations, ANNOTATION_INJECTED_BY));
+    bool is_other = *digest && strncmp(digest, configuration->digest, MARKS_DIGEST_CHARACTERS) != 0;
+    *claims = is_other || claims_other_version(pod_string(annotations, ANNOTATION_INJECTED_BY));
     return true;
 }

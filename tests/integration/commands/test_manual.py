@@ -13,7 +13,7 @@ sys.path.insert(0, str(PROJECT / "tests/support"))
 import injector
 
 PAGES = sorted((PROJECT / "docs/man").glob("*.1"))
-COMMANDS = ("explain", "render", "review", "verify", "version", "serve", "certs")
+COMMANDS = ("explain", "render", "review", "verify", "doctor", "version", "serve", "certs")
 
 
 def text_of(page):

@@ -1,0 +1,188 @@
+#!/usr/bin/python3
+"""`openshell-injector doctor` without a cluster: mistakes, an API server that does not answer, and one of a few lines
+that answers what it is told. What a real one answers: tests/e2e/test_doctor.py.
+"""
+
+import http.server
+import json
+import pathlib
+import socket
+import tempfile
+import threading
+import unittest
+
+import sample  # noqa: F401, which knows the folder of what follows
+from test_explain import ESCAPE, on_a_terminal
+import injector
+
+VERSION = {"major": "1", "minor": "35", "gitVersion": "v1.35.0"}
+STATUS_REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 500: "InternalError"}
+
+
+def status(code, message):
+    return code, {"kind": "Status", "code": code, "reason": STATUS_REASONS[code], "message": message}
+
+
+class FakeServer(http.server.ThreadingHTTPServer):
+    """Answers GET and POST by `answers`: path to (status, object), or to an object; else 404. `seen` has each path."""
+
+    def __init__(self, answers):
+        self.answers = answers
+        self.seen = []
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def respond(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        path = self.path.partition("?")[0]
+        self.server.seen.append((self.command, self.path, self.headers["Accept"]))
+        answer = self.server.answers.get(path, status(404, f"{path} not found"))
+        code, value = answer if isinstance(answer, tuple) else (200, answer)
+        body = json.dumps(value).encode()
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = respond
+
+    def log_message(self, format, *arguments):
+        """Nothing: the test says what went wrong."""
+
+
+class Doctor(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="test-doctor-")
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+
+    def kubeconfig(self, port):
+        path = self.directory / f"{port}.kubeconfig"
+        path.write_text(json.dumps({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c",
+            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c"}}]}))
+        return path
+
+    def serve(self, answers):
+        server = FakeServer(answers)
+        self.addCleanup(server.close)
+        return server, self.kubeconfig(server.server_address[1])
+
+    def doctor(self, kubeconfig, *arguments):
+        """Exit code, and the checks by name."""
+        result = injector.run("doctor", "-o", "json", f"--kubeconfig={kubeconfig}", *arguments)
+        self.assertEqual(result.stderr, "")
+        document = json.loads(result.stdout)
+        self.assertEqual(list(document), ["checks"])
+        return result.returncode, {check["name"]: check for check in document["checks"]}
+
+    def test_mistakes_are_wrong_usage(self):
+        missing = self.directory / "missing"
+        for arguments, message in ((["--nonsense"], "unknown option --nonsense"),
+                                   (["pod.yaml"], 'unexpected argument "pod.yaml"'),
+                                   (["-o", "yaml"], '--output: "yaml" is none of text, json'),
+                                   (["--namespace="], "--namespace: must not be empty"),
+                                   (["--mutating-configuration="], "--mutating-configuration: must not be empty"),
+                                   (["--validating-configuration"], "--validating-configuration: needs a value"),
+                                   (["--topology=round"], "flag --topology: "),
+                                   ([f"--config={missing}"], f'config "{missing}"'),
+                                   ([f"--kubeconfig={missing}"], str(missing))):
+            result = injector.run("doctor", *arguments)
+            self.assertEqual((result.returncode, result.stdout), (2, ""), arguments)
+            self.assertTrue(result.stderr.startswith("openshell-injector doctor: "), result.stderr)
+            self.assertIn(message, result.stderr)
+
+    def test_help_has_usage_examples_and_exit_codes(self):
+        result = injector.run("doctor", "--help")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        for part in ("Usage: openshell-injector doctor [OPTION...]\n", "\nExamples:\n  openshell-injector doctor ",
+                     "\nExit codes: 0 ", "  --topology "):
+            self.assertIn(part, result.stdout)
+        self.assertRegex(injector.run("--help").stdout, r"(?m)^  doctor ")
+
+    def test_api_server_that_cannot_be_reached_is_said_with_status_3(self):
+        with socket.socket() as taken:
+            # Bound and not listening: whoever connects is refused.
+            taken.bind(("127.0.0.1", 0))
+            kubeconfig = self.kubeconfig(taken.getsockname()[1])
+            code, checks = self.doctor(kubeconfig)
+            self.assertEqual((code, {name: check["result"] for name, check in checks.items()}), (3, {"api-server": "failed"}))
+            self.assertIn("http://127.0.0.1:", checks["api-server"]["message"])
+            self.assertIn(str(kubeconfig), checks["api-server"]["advice"])
+            result = injector.run("doctor", f"--kubeconfig={kubeconfig}")
+            self.assertEqual(result.returncode, 3)
+            self.assertTrue(result.stdout.endswith("\n\n0 ok, 0 warnings, 1 failed\n"))
+
+    def test_credentials_that_are_refused_end_it_too(self):
+        server, kubeconfig = self.serve({"/version": status(401, "Unauthorized")})
+        code, checks = self.doctor(kubeconfig)
+        self.assertEqual((code, list(checks)), (3, ["api-server"]))
+        self.assertIn("401 Unauthorized", checks["api-server"]["message"])
+        self.assertEqual(len(server.seen), 1)
+
+    def test_version_that_may_not_be_read_is_a_warning(self):
+        _, kubeconfig = self.serve({"/version": status(403, "forbidden")})
+        checks = self.doctor(kubeconfig)[1]
+        self.assertEqual(checks["api-server"]["result"], "ok")
+        self.assertEqual(checks["kubernetes-version"]["result"], "warning")
+        self.assertIn("/version", checks["kubernetes-version"]["advice"])
+
+    def test_cluster_without_anything_has_all_of_it_failed(self):
+        server, kubeconfig = self.serve({"/version": VERSION})
+        code, checks = self.doctor(kubeconfig, "--client-tls-secret-name=client-tls")
+        self.assertEqual((code, {name: check["result"] for name, check in checks.items()}), (1, {
+            "api-server": "ok", "kubernetes-version": "ok", "image-volumes": "ok", "namespace": "failed",
+            "mutating-webhook": "failed", "validating-webhook": "failed", "policy": "warning"}))
+        # In a namespace that does not exist nothing can be.
+        self.assertFalse([seen for seen in server.seen if "/namespaces/openshell/" in seen[1]])
+
+    def test_only_a_secrets_metadata_is_asked_for(self):
+        server, kubeconfig = self.serve({"/version": VERSION,
+                                         "/api/v1/namespaces/boxes": {"metadata": {"name": "boxes"}}})
+        checks = self.doctor(kubeconfig, "--namespace=boxes", "--client-tls-secret-name=client-tls",
+                             "--sandbox-uid=1000")[1]
+        self.assertEqual(checks["secret.client-tls"]["result"], "failed")
+        self.assertIn(("GET", "/api/v1/namespaces/boxes/secrets/client-tls",
+                       "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"), server.seen)
+        self.assertEqual([seen[1] for seen in server.seen if seen[0] == "POST"],
+                         ["/api/v1/namespaces/boxes/pods?dryRun=All"])
+
+    def test_answer_that_is_none_is_a_failed_check_and_not_the_end(self):
+        path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/openshell-injector"
+        _, kubeconfig = self.serve({"/version": VERSION, path: status(400, "no")})
+        code, checks = self.doctor(kubeconfig)
+        self.assertEqual((code, checks["mutating-webhook"]["result"]), (1, "failed"))
+        self.assertIn("400 BadRequest: no", checks["mutating-webhook"]["message"])
+        self.assertIn("policy", checks)
+
+    def test_pod_that_comes_back_as_none_is_a_failed_check(self):
+        _, kubeconfig = self.serve({"/version": VERSION, "/api/v1/namespaces/openshell": {"metadata": {}},
+                                    "/api/v1/namespaces/openshell/pods": {"kind": "Pod", "spec": 1}})
+        code, checks = self.doctor(kubeconfig, "--sandbox-uid=1000")
+        self.assertEqual((code, checks["sandbox-pod"]["result"]), (1, "failed"))
+        self.assertIn("comes back as no pod: spec: ", checks["sandbox-pod"]["message"])
+
+    def test_colours_on_a_terminal_alone(self):
+        _, kubeconfig = self.serve({"/version": VERSION})
+        arguments = ["doctor", f"--kubeconfig={kubeconfig}"]
+        plain = injector.run(*arguments).stdout
+        self.assertNotIn(ESCAPE, plain)
+        coloured = on_a_terminal(arguments, "")
+        for colour in ("\033[32mok ", "\033[33mwarning ", "\033[31mfailed "):
+            self.assertIn(colour, coloured)
+        self.assertEqual(on_a_terminal(arguments, "", NO_COLOR="1"), plain)
+        self.assertEqual(on_a_terminal([*arguments, "-o", "json"], ""), injector.run(*arguments, "-o", "json").stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

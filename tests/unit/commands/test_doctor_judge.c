@@ -1,0 +1,280 @@
+/* The judgement of the version, the Service, the policy, the namespace and its Secrets. */
+#include "common/cleanup.h"
+#include "tests/support/pod_fixture.h"
+#include "tests/unit/commands/checkup_fixture.h"
+#include "webhook/commands/doctor_judge.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct checkup judge_version(const char *options, const char *version_text)
+{
+    struct checkup checkup = {0};
+    struct configuration *configuration = configuration_fixture_make(options);
+    _cleanup_(cJSON_Deletep) cJSON *version = checkup_fixture_parse(version_text);
+    doctor_judge_version(version, configuration, &checkup);
+    configuration_free(configuration);
+    return checkup;
+}
+
+static struct checkup judge_release(const char *options, const char *minor)
+{
+    char text[128];
+    snprintf(text, sizeof text, "{\"major\":\"1\",\"minor\":\"%s\",\"gitVersion\":\"v1.%s.0\"}", minor,
+             minor);
+    return judge_version(options, text);
+}
+
+static void options_need_their_version(void **state)
+{
+    (void) state;
+    static const char native[] =
+        "supervisor-sideload-method=init-container topology=sidecar sidecar-kind=native";
+    static const char user[] = "supervisor-sideload-method=init-container enable-user-namespaces=true";
+    static const char app_armor[] =
+        "supervisor-sideload-method=init-container app-armor-profile=RuntimeDefault";
+    static const struct {
+        const char *options, *minor, *check;
+        enum check_result result;
+    } cases[] = {
+        {"supervisor-sideload-method=image-volume", "32", "image-volumes", CHECK_FAILED},
+        {"supervisor-sideload-method=image-volume", "33", "image-volumes", CHECK_WARNING},
+        {"supervisor-sideload-method=image-volume", "34+", "image-volumes", CHECK_WARNING},
+        {"supervisor-sideload-method=image-volume", "35", "image-volumes", CHECK_OK},
+        {native, "28", "native-sidecar", CHECK_FAILED},
+        {native, "29", "native-sidecar", CHECK_OK},
+        {user, "29", "user-namespaces", CHECK_FAILED},
+        {user, "30", "user-namespaces", CHECK_WARNING},
+        {user, "32", "user-namespaces", CHECK_WARNING},
+        {user, "33", "user-namespaces", CHECK_OK},
+        {app_armor, "29", "app-armor-profile", CHECK_FAILED},
+        {app_armor, "30", "app-armor-profile", CHECK_OK},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct checkup checkup = judge_release(cases[i].options, cases[i].minor);
+        assert_int_equal(checkup.count, 2);
+        checkup_fixture_expect(&checkup, cases[i].check, cases[i].result, "Kubernetes has");
+        checkup_done(&checkup);
+    }
+}
+
+static void options_that_need_nothing_are_not_asked_about(void **state)
+{
+    (void) state;
+    static const char *const options[] = {"supervisor-sideload-method=init-container sidecar-kind=native",
+                                          "supervisor-sideload-method=init-container topology=sidecar"};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        struct checkup checkup = judge_release(options[i], "30");
+        assert_int_equal(checkup.count, 1);
+        checkup_fixture_expect(&checkup, "kubernetes-version", CHECK_OK, "v1.30.0");
+        checkup_done(&checkup);
+    }
+}
+
+static void version_itself_is_judged(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *text;
+        enum check_result result;
+        const char *part;
+        size_t count;
+    } cases[] = {
+        {"{\"major\":\"1\",\"minor\":\"29+\",\"gitVersion\":\"v1.29.4-gke\"}", CHECK_FAILED, "v1.29.4-gke",
+         2},
+        {"{\"major\":\"1\",\"minor\":\"30\",\"gitVersion\":\"v1.30.0\"}", CHECK_OK, "v1.30.0", 2},
+        {"{\"major\":\"2\",\"minor\":\"0\",\"gitVersion\":\"v2.0.0\"}", CHECK_OK, "v2.0.0", 2},
+        {"{\"gitVersion\":\"v1.34.0\"}", CHECK_WARNING, "does not say", 1},
+        {"{\"major\":1,\"minor\":34}", CHECK_WARNING, "does not say", 1},
+        {"{\"major\":\"-1\",\"minor\":\"34\"}", CHECK_WARNING, "does not say", 1},
+        {"{\"major\":\"99999999999999999999\",\"minor\":\"34\"}", CHECK_WARNING, "does not say", 1},
+        {"[]", CHECK_WARNING, "does not say", 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct checkup checkup = judge_version("supervisor-sideload-method=image-volume", cases[i].text);
+        assert_int_equal(checkup.count, cases[i].count);
+        checkup_fixture_expect(&checkup, "kubernetes-version", cases[i].result, cases[i].part);
+        checkup_done(&checkup);
+    }
+}
+
+static void endpoints_that_are_ready_are_counted(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *slices;
+        enum check_result result;
+        const char *part;
+    } cases[] = {
+        {"[]", CHECK_FAILED, "0 of 0"},
+        {"[{\"endpoints\":null},{}]", CHECK_FAILED, "0 of 0"},
+        {"[{\"endpoints\":[{\"conditions\":{\"ready\":false}},{\"conditions\":{\"ready\":false}}]}]",
+         CHECK_FAILED, "0 of 2"},
+        {"[{\"endpoints\":[{\"conditions\":{\"ready\":false}}]},{\"endpoints\":[{\"conditions\":{\"ready\":"
+         "true}}]}]",
+         CHECK_OK, "1 of 2"},
+        {"[{\"endpoints\":[{\"conditions\":{}},{}]}]", CHECK_OK, "2 of 2 endpoints of ns/name"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct checkup checkup = {0};
+        _cleanup_(cJSON_Deletep) cJSON *slices = checkup_fixture_parse(cases[i].slices);
+        doctor_judge_endpoints(slices, "ns", "name", &checkup);
+        checkup_fixture_expect(&checkup, "service", cases[i].result, cases[i].part);
+        checkup_done(&checkup);
+    }
+}
+
+static void policy_must_be_in_force(void **state)
+{
+    (void) state;
+    static const char policy[] = "{\"spec\":{\"failurePolicy\":\"Fail\"}}";
+    static const char binding[] = "{\"spec\":{\"validationActions\":[\"Audit\",\"Deny\"]}}";
+    static const struct {
+        const char *policy, *binding;
+        enum check_result result;
+        const char *part;
+    } cases[] = {
+        {policy, binding, CHECK_OK, "denies"},
+        {NULL, NULL, CHECK_WARNING, "not installed: nothing"},
+        {NULL, binding, CHECK_WARNING, "not installed: nothing"},
+        {policy, NULL, CHECK_WARNING, "binding is not installed"},
+        {policy, "{\"spec\":{\"validationActions\":[\"Warn\"]}}", CHECK_WARNING, "does not deny"},
+        {policy, "{}", CHECK_WARNING, "does not deny"},
+        {"{\"spec\":{\"failurePolicy\":\"Ignore\"}}", binding, CHECK_WARNING, "failurePolicy"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct checkup checkup = {0};
+        _cleanup_(cJSON_Deletep) cJSON *first = checkup_fixture_parse(cases[i].policy);
+        _cleanup_(cJSON_Deletep) cJSON *second = checkup_fixture_parse(cases[i].binding);
+        doctor_judge_policy(first, second, &checkup);
+        checkup_fixture_expect(&checkup, "policy", cases[i].result, cases[i].part);
+        checkup_done(&checkup);
+    }
+}
+
+static void namespace_must_admit_what_the_topology_needs(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *options, *labels;
+        enum check_result result;
+        const char *part;
+    } cases[] = {
+        {NULL, "{}", CHECK_OK, "is not set"},
+        {NULL, "{\"pod-security.kubernetes.io/warn\":\"restricted\"}", CHECK_OK, "is not set"},
+        {NULL, "{\"pod-security.kubernetes.io/enforce\":\"privileged\"}", CHECK_OK, "is privileged"},
+        {NULL, "{\"pod-security.kubernetes.io/enforce\":\"baseline\"}", CHECK_FAILED, "SYS_ADMIN"},
+        {"topology=sidecar", "{\"pod-security.kubernetes.io/enforce\":\"baseline\"}", CHECK_FAILED,
+         "openshell-network-init"},
+        {"topology=sidecar", "{\"pod-security.kubernetes.io/enforce\":\"restricted\"}", CHECK_FAILED,
+         "is restricted"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        struct checkup checkup = {0};
+        struct configuration *configuration = configuration_fixture_make(cases[i].options);
+        snprintf(text, sizeof text, "{\"metadata\":{\"labels\":%s}}", cases[i].labels);
+        _cleanup_(cJSON_Deletep) cJSON *object = checkup_fixture_parse(text);
+        doctor_judge_namespace(object, "openshell", configuration, &checkup);
+        checkup_fixture_expect(&checkup, "namespace", CHECK_OK, "namespace openshell exists");
+        checkup_fixture_expect(&checkup, "namespace.pod-security", cases[i].result, cases[i].part);
+        checkup_done(&checkup);
+        configuration_free(configuration);
+    }
+}
+
+static void namespace_must_be_there_and_stay(void **state)
+{
+    (void) state;
+    struct checkup checkup = {0};
+    struct configuration *configuration = configuration_fixture_make(NULL);
+    doctor_judge_namespace(NULL, "openshell", configuration, &checkup);
+    assert_int_equal(checkup.count, 1);
+    checkup_fixture_expect(&checkup, "namespace", CHECK_FAILED, "does not exist");
+    checkup_done(&checkup);
+    _cleanup_(cJSON_Deletep) cJSON *object =
+        checkup_fixture_parse("{\"metadata\":{\"deletionTimestamp\":\"2026-01-01T00:00:00Z\"}}");
+    doctor_judge_namespace(object, "openshell", configuration, &checkup);
+    checkup_fixture_expect(&checkup, "namespace", CHECK_FAILED, "is being deleted");
+    checkup_done(&checkup);
+    configuration_free(configuration);
+}
+
+static void keys_of_a_secret_are_told_from_its_managers(void **state)
+{
+    (void) state;
+    static const char *const keys[] = {"a.crt", "b", NULL};
+    static const struct {
+        const char *fields;
+        enum check_result result;
+        const char *part;
+    } cases[] = {
+        {"[{\"fieldsV1\":{\"f:data\":{\".\":{},\"f:a.crt\":{},\"f:b\":{},\"f:c\":{}}}}]", CHECK_OK,
+         "has its keys"},
+        {"[{\"fieldsV1\":{\"f:data\":{\"f:a.crt\":{}}}},{\"fieldsV1\":{\"f:data\":{\"f:b\":{}}}}]", CHECK_OK,
+         "has its keys"},
+        {"[{\"fieldsV1\":{\"f:stringData\":{\"f:a.crt\":{},\"f:b\":{}}}}]", CHECK_WARNING,
+         "does not tell whether it has a.crt, b"},
+        {"[{\"fieldsV1\":{\"f:stringData\":{\"f:b\":{}}}},{\"fieldsV1\":{\"f:data\":{\"f:a.crt\":{}}}}]",
+         CHECK_WARNING, "does not tell whether it has b"},
+        {"[{\"fieldsV1\":{\"f:data\":{\"f:a.crt\":{}}}}]", CHECK_FAILED, "lacks b"},
+        {"[{\"fieldsV1\":{\"f:data\":{\".\":{}}}}]", CHECK_FAILED, "lacks a.crt, b"},
+        {"[{\"fieldsV1\":{\"f:metadata\":{\"f:a.crt\":{},\"f:b\":{}}}}]", CHECK_WARNING,
+         "does not tell whether it has a.crt, b"},
+        {"[]", CHECK_WARNING, "does not tell"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        struct checkup checkup = {0};
+        snprintf(text, sizeof text, "{\"metadata\":{\"managedFields\":%s}}", cases[i].fields);
+        _cleanup_(cJSON_Deletep) cJSON *object = checkup_fixture_parse(text);
+        const struct secret_request request = {.check = "secret.x",
+                                               .option = "x.secretName",
+                                               .namespace_name = "openshell",
+                                               .name = "s",
+                                               .keys = keys,
+                                               .object = object};
+        doctor_judge_secret(&request, &checkup);
+        checkup_fixture_expect(&checkup, "secret.x", cases[i].result, cases[i].part);
+        checkup_done(&checkup);
+    }
+}
+
+static void secret_that_is_missing_is_named_with_its_option(void **state)
+{
+    (void) state;
+    static const char *const keys[] = {"a", NULL};
+    struct checkup checkup = {0};
+    const struct secret_request request = {.check = "secret.x",
+                                           .option = "x.secretName",
+                                           .namespace_name = "openshell",
+                                           .name = "s",
+                                           .keys = keys};
+    doctor_judge_secret(&request, &checkup);
+    checkup_fixture_expect(&checkup, "secret.x", CHECK_FAILED,
+                           "Secret s does not exist in namespace openshell");
+    assert_non_null(strstr(checkup.items[0].advice, "x.secretName"));
+    checkup_done(&checkup);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(options_need_their_version),
+        cmocka_unit_test(options_that_need_nothing_are_not_asked_about),
+        cmocka_unit_test(version_itself_is_judged),
+        cmocka_unit_test(endpoints_that_are_ready_are_counted),
+        cmocka_unit_test(policy_must_be_in_force),
+        cmocka_unit_test(namespace_must_admit_what_the_topology_needs),
+        cmocka_unit_test(namespace_must_be_there_and_stay),
+        cmocka_unit_test(keys_of_a_secret_are_told_from_its_managers),
+        cmocka_unit_test(secret_that_is_missing_is_named_with_its_option),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
