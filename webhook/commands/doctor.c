@@ -1,5 +1,6 @@
 #include "webhook/commands/doctor.h"
 
+#include "common/syntax.h"
 #include "webhook/commands/checkup_report.h"
 #include "webhook/commands/cluster_client.h"
 #include "webhook/commands/command.h"
@@ -101,6 +102,21 @@ static int doctor(const char *name, const struct command_line *line)
     return exit_code;
 }
 
+/* A name that cannot be one is a mistake of whoever typed it, not of the cluster. */
+static bool check_line(const struct command_line *line, struct error *error)
+{
+    const char *names[] = {line->mutating_configuration, line->validating_configuration};
+    if (line->namespace_name && !syntax_is_dns_label(line->namespace_name))
+        return error_set(error, ERROR_INVALID, "--namespace: \"%.100s\" cannot be the name of a namespace",
+                         line->namespace_name);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (names[i] && !syntax_is_dns_subdomain(names[i]))
+            return error_set(error, ERROR_INVALID, "--%s: \"%.100s\" cannot be the name of an object",
+                             i ? "validating-configuration" : "mutating-configuration", names[i]);
+    }
+    return true;
+}
+
 static int run(int argc, char **argv)
 {
     static const char *const formats[] = {"text", "json", NULL};
@@ -112,7 +128,11 @@ static int run(int argc, char **argv)
     struct command_line line;
     if (!command_line_parse(&syntax, argc, argv, &error, &line))
         return command_fail_usage(argv[0], &error);
-    int exit_code = line.wants_help ? command_help(argv[0], usage, true) : doctor(argv[0], &line);
+    int exit_code;
+    if (line.wants_help)
+        exit_code = command_help(argv[0], usage, true);
+    else
+        exit_code = check_line(&line, &error) ? doctor(argv[0], &line) : command_fail_usage(argv[0], &error);
     command_line_done(&line);
     return exit_code;
 }

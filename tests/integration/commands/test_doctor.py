@@ -92,6 +92,10 @@ class Doctor(unittest.TestCase):
                                    (["pod.yaml"], 'unexpected argument "pod.yaml"'),
                                    (["-o", "yaml"], '--output: "yaml" is none of text, json'),
                                    (["--namespace="], "--namespace: must not be empty"),
+                                   (["--namespace=Bad/Name"], '--namespace: "Bad/Name" cannot be the name of a namespace'),
+                                   ([f"--namespace={'n' * 64}"], "--namespace: "),
+                                   (["--mutating-configuration=.."], '--mutating-configuration: ".." cannot be'),
+                                   (["--validating-configuration=A"], '--validating-configuration: "A" cannot be'),
                                    (["--mutating-configuration="], "--mutating-configuration: must not be empty"),
                                    (["--validating-configuration"], "--validating-configuration: needs a value"),
                                    (["--topology=round"], "flag --topology: "),
@@ -156,6 +160,11 @@ class Doctor(unittest.TestCase):
                        "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"), server.seen)
         self.assertEqual([seen[1] for seen in server.seen if seen[0] == "POST"],
                          ["/api/v1/namespaces/boxes/pods?dryRun=All"])
+
+    def test_longest_name_of_a_namespace_is_asked_for(self):
+        server, kubeconfig = self.serve({"/version": VERSION})
+        self.doctor(kubeconfig, f"--namespace={'n' * 63}")
+        self.assertIn(f"/api/v1/namespaces/{'n' * 63}", [seen[1] for seen in server.seen])
 
     def test_answer_that_is_none_is_a_failed_check_and_not_the_end(self):
         path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/openshell-injector"
