@@ -8,7 +8,7 @@
 
 #define FILE_PIECE_BYTES 4096
 
-static bool set_file_error(struct error *error, int errno_value, const char *path)
+bool file_set_error(struct error *error, int errno_value, const char *path)
 {
     enum error_code code = ERROR_IO;
     if (errno_value == ENOENT || errno_value == ENOTDIR)
@@ -27,7 +27,7 @@ static bool read_to_end(int descriptor, const char *path, struct buffer *buffer,
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0)
-            return set_file_error(error, errno, path);
+            return file_set_error(error, errno, path);
         if (count == 0 || !buffer_append(buffer, piece, (size_t) count))
             return true;
     }
@@ -51,6 +51,6 @@ bool file_read(const char *path, size_t maximum_bytes, struct error *error, char
     /* O_NONBLOCK: a FIFO in place of the file must not hang the program. */
     _cleanup_(closep) int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (descriptor < 0)
-        return set_file_error(error, errno, path);
+        return file_set_error(error, errno, path);
     return file_read_descriptor(descriptor, path, maximum_bytes, error, text, length);
 }

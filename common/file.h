@@ -19,3 +19,7 @@ bool file_read(const char *path, size_t maximum_bytes, struct error *error, char
  * errors. The descriptor stays the caller's. */
 bool file_read_descriptor(int descriptor, const char *name, size_t maximum_bytes, struct error *error,
                           char **text, size_t *length) _warn_unused_result_;
+
+/* Sets the error for a file that could not be opened or read, naming its path: ERROR_NOT_FOUND,
+ * ERROR_PERMISSION_DENIED or ERROR_IO. Returns false. */
+bool file_set_error(struct error *error, int errno_value, const char *path);

@@ -1,5 +1,7 @@
 #include "webhook/audit/line_reader.h"
 
+#include "common/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,21 +11,11 @@
 /* Read at once, and the first size of the buffer. */
 #define PIECE_BYTES (256u * 1024)
 
-static bool set_open_error(struct error *error, int errno_value, const char *path)
-{
-    enum error_code code = ERROR_IO;
-    if (errno_value == ENOENT || errno_value == ENOTDIR)
-        code = ERROR_NOT_FOUND;
-    else if (errno_value == EACCES || errno_value == EPERM)
-        code = ERROR_PERMISSION_DENIED;
-    return error_set_errno(error, code, errno_value, "\"%s\"", path);
-}
-
 bool line_reader_open(const char *path, size_t maximum_bytes, struct error *error, struct line_reader *reader)
 {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (descriptor < 0)
-        return set_open_error(error, errno, path);
+        return file_set_error(error, errno, path);
     *reader = (struct line_reader){.descriptor = descriptor, .name = path, .maximum = maximum_bytes};
     return true;
 }

@@ -1,5 +1,7 @@
 #include "webhook/commands/audit_line.h"
 
+#include "webhook/commands/option_value.h"
+
 #include <string.h>
 
 #define NAME_BYTES 64
@@ -37,24 +39,11 @@ static const struct option options[] = {
     LIST("api-audit-log", api_audit_logs),
 };
 
-/* Whether `name` is one of the words of `accepted`. */
-static bool is_accepted(const char *accepted, const char *name)
-{
-    size_t length = strlen(name);
-    for (const char *at = accepted; *at; at += strspn(at, " ")) {
-        size_t word = strcspn(at, " ");
-        if (word == length && strncmp(at, name, word) == 0)
-            return true;
-        at += word;
-    }
-    return false;
-}
-
 static const struct option *find_option(const char *accepted, const char *name)
 {
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (strcmp(options[i].name, name) == 0)
-            return is_accepted(accepted, name) ? &options[i] : NULL;
+            return option_is_among(accepted, name) ? &options[i] : NULL;
     return NULL;
 }
 

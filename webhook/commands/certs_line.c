@@ -1,4 +1,5 @@
 #include "webhook/commands/certs.h"
+#include "webhook/commands/option_value.h"
 
 #include <string.h>
 
@@ -36,19 +37,6 @@ static const struct option text_options[] = {
     {"certificate-life", AT(options.life)},
     {"authority-life", AT(options.authority_life)},
 };
-
-/* Whether `name` is one of the words of `accepted`. */
-static bool is_accepted(const char *accepted, const char *name)
-{
-    size_t length = strlen(name);
-    for (const char *at = accepted; *at; at += strspn(at, " ")) {
-        size_t word = strcspn(at, " ");
-        if (word == length && strncmp(at, name, word) == 0)
-            return true;
-        at += word;
-    }
-    return false;
-}
 
 static bool set_text(struct certs_line *line, const char *name, const char *value, struct error *error)
 {
@@ -95,7 +83,7 @@ bool certs_line_parse(int argc, char **argv, const char *accepted, struct error 
         if (strncmp(argument, "--", 2) != 0 || length <= 2 || length - 2 >= sizeof name)
             return error_set(error, ERROR_INVALID, "unexpected argument \"%.80s\"", argument);
         memcpy(name, argument + 2, length - 2);
-        if (!is_accepted(accepted, name))
+        if (!option_is_among(accepted, name))
             return error_set(error, ERROR_INVALID, "unknown option --%s", name);
         const char *value = argument[length] ? argument + length + 1 : NULL;
         if (!value && set_switch(&line, name))

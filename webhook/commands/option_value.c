@@ -3,6 +3,18 @@
 #include <stddef.h>
 #include <string.h>
 
+bool option_is_among(const char *accepted, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = accepted; *at; at += strspn(at, " ")) {
+        size_t word = strcspn(at, " ");
+        if (word == length && strncmp(at, name, word) == 0)
+            return true;
+        at += word;
+    }
+    return false;
+}
+
 /* A suffix and how much it stands for. */
 struct unit {
     const char *suffix;

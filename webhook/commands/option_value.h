@@ -1,11 +1,15 @@
-/* Values of options: numbers, durations, sizes, switches, each within bounds, with messages that name the
- * option. `name` is without dashes. All fail with ERROR_INVALID.
+/* Options by their names, and their values: numbers, durations, sizes, switches, each within bounds, with
+ * messages that name the option. `name` is without dashes. All fail with ERROR_INVALID.
  */
 #pragma once
 
 #include "common/error.h"
 
 #include <stdint.h>
+
+/* Whether `name` is one of the words of `accepted`, which are separated by blanks: the options that a
+ * subcommand takes. */
+bool option_is_among(const char *accepted, const char *name);
 
 #define OPTION_MINUTE_MS 60000u
 #define OPTION_HOUR_MS (60 * OPTION_MINUTE_MS)
