@@ -65,6 +65,13 @@ static bool has_supervisor_over_spiffe(const struct configuration *configuration
     return mount_paths_overlap(directory, configuration->supervisor_mount_path);
 }
 
+/* The install container mounts there what it copies its binary to. */
+static bool has_supervisor_over_its_binary(const struct configuration *configuration)
+{
+    return configuration->sideload_method == SIDELOAD_INIT_CONTAINER &&
+           mount_paths_overlap(configuration->supervisor_binary_path, configuration->supervisor_mount_path);
+}
+
 static const struct configuration_constraint constraints[] = {
     {has_no_proxy_without_proxy, "upstreamProxy.noProxy", NULL, "needs upstreamProxy.url"},
     {has_connect_by_hostname_without_proxy, "upstreamProxy.connectByHostname", NULL,
@@ -84,6 +91,8 @@ static const struct configuration_constraint constraints[] = {
      "must differ from sidecar.proxyUID, whose traffic the fence lets through"},
     {has_supervisor_over_spiffe, "supervisorMountPath", "spiffe.workloadAPISocketPath",
      "must not overlap the directory of spiffe.workloadAPISocketPath"},
+    {has_supervisor_over_its_binary, "supervisorMountPath", "supervisorBinaryPath",
+     "must not hide supervisorBinaryPath from the container that installs it"},
 };
 
 const struct configuration_constraint *

@@ -172,9 +172,27 @@ static void sidecar_plan_pod(struct plan *plan)
     plan->sets_fs_group = true;
 }
 
+/* The baseline forbids it, too, but may be switched off. */
+static bool deny_host_network(const struct plan *plan, struct error *error, struct denial_list *denials)
+{
+    bool is_left_to_baseline = plan->configuration->pod_security != POD_SECURITY_NONE;
+    if (is_left_to_baseline || !cJSON_IsTrue(json_member(plan->view.spec, "hostNetwork")))
+        return true;
+    return denial_list_add(
+        denials, "HostNetwork", JSON_MEMBER(&pod_path_spec, "hostNetwork"), error,
+        "the fence would be set up in the node's own network, for all that runs there; leave "
+        "it out");
+}
+
+static bool sidecar_deny_unsupported(const struct plan *plan, struct error *error,
+                                     struct denial_list *denials)
+{
+    return deny_host_network(plan, error, denials) && container_rules_deny_sidecar(plan, error, denials);
+}
+
 const struct topology_definition topology_sidecar = {
     .name = "sidecar",
     .plan_command = sidecar_plan_command,
     .plan_pod = sidecar_plan_pod,
-    .deny_unsupported = container_rules_deny_sidecar,
+    .deny_unsupported = sidecar_deny_unsupported,
 };

@@ -417,6 +417,24 @@ static void keeps_supervisor_and_spiffe_socket_apart(void **state)
                        expected);
 }
 
+static void keeps_the_binary_in_sight_of_its_installer(void **state)
+{
+    (void) state;
+    static const char message[] = "must not hide supervisorBinaryPath from the container that installs it";
+    char expected[ERROR_MESSAGE_BYTES];
+    configuration_free(
+        fixture_load_ok(NULL, NULL, STRINGS("--supervisor-mount-path=/a", "--supervisor-binary-path=/a/b")));
+    configuration_free(
+        fixture_load_ok(NULL, NULL,
+                        STRINGS("--supervisor-sideload-method=init-container", "--supervisor-mount-path=/a",
+                                "--supervisor-binary-path=/ab")));
+    snprintf(expected, sizeof expected, "flag --supervisor-binary-path: %s", message);
+    fixture_load_fails(NULL, NULL,
+                       STRINGS("--supervisor-sideload-method=init-container",
+                               "--supervisor-binary-path=/opt/openshell/bin/openshell-sandbox"),
+                       expected);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,6 +457,7 @@ int main(void)
         cmocka_unit_test(holds_the_constraints_between_options),
         cmocka_unit_test(keeps_proxy_and_sandbox_apart),
         cmocka_unit_test(keeps_supervisor_and_spiffe_socket_apart),
+        cmocka_unit_test(keeps_the_binary_in_sight_of_its_installer),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
