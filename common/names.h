@@ -17,6 +17,7 @@
 #define SANDBOX_SECRET_TOKEN_KEY "sandbox.jwt"
 
 #define CONTAINER_AGENT "agent"
+#define CONTAINER_NETWORK "openshell-supervisor-network"
 
 #define VOLUME_SUPERVISOR "openshell-supervisor-bin"
 #define VOLUME_WORKSPACE "workspace"

@@ -235,10 +235,7 @@ static bool check_sysctls(const struct baseline *baseline, const cJSON *context,
  * user's. */
 static bool is_our_profile(const struct plan *plan, const char *name)
 {
-    const cJSON *init_container = pod_find_named(plan->view.init_containers, name, NULL);
-    const cJSON *container = pod_find_named(plan->view.containers, name, NULL);
-    return (init_container && plan_owns_container(plan, init_container)) ||
-           (container && plan_owns_container(plan, container)) ||
+    return plan_owns_name(plan, name) ||
            (plan->sandbox.is_marked && strcmp(pod_string(plan->sandbox.agent, "name"), name) == 0);
 }
 

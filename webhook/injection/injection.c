@@ -50,6 +50,7 @@ static bool make_plan(struct plan *plan, const struct injection_request *request
         !main_process_plan(plan, error, denials))
         return false;
     topology->plan_pod(plan);
+    plan_find_own_containers(plan);
     return plan_check(plan, error);
 }
 

@@ -143,13 +143,33 @@ bool plan_has_container(const struct plan *plan, const char *name)
     return plan->sidecar.name && strcmp(plan->sidecar.name, name) == 0;
 }
 
+void plan_find_own_containers(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->init_container_count; i++) {
+        struct planned_container *planned = &plan->init_containers[i];
+        planned->present = pod_find_named(plan->view.init_containers, planned->name, NULL);
+    }
+    if (plan->sidecar.name)
+        plan->sidecar.present = pod_find_named(plan->view.containers, plan->sidecar.name, NULL);
+}
+
 bool plan_owns_container(const struct plan *plan, const cJSON *container)
 {
     for (size_t i = 0; i < plan->init_container_count; i++) {
-        if (pod_find_named(plan->view.init_containers, plan->init_containers[i].name, NULL) == container)
+        if (plan->init_containers[i].present == container)
             return true;
     }
-    return plan->sidecar.name && pod_find_named(plan->view.containers, plan->sidecar.name, NULL) == container;
+    return plan->sidecar.present == container;
+}
+
+bool plan_owns_name(const struct plan *plan, const char *name)
+{
+    for (size_t i = 0; i < plan->init_container_count; i++) {
+        const struct planned_container *planned = &plan->init_containers[i];
+        if (planned->present && strcmp(planned->name, name) == 0)
+            return true;
+    }
+    return plan->sidecar.present && strcmp(plan->sidecar.name, name) == 0;
 }
 
 static bool is_one_of(const char *name, const char *const *names, size_t count)

@@ -12,7 +12,6 @@
 
 #define CONTAINER_INSTALL "openshell-supervisor-install"
 #define CONTAINER_NETWORK_INIT "openshell-network-init"
-#define CONTAINER_NETWORK "openshell-supervisor-network"
 #define CONTAINER_WORKSPACE_INIT "workspace-init"
 
 #define VOLUME_CLIENT_TLS "openshell-client-tls"
@@ -80,6 +79,7 @@ struct planned_container {
     struct planned_security security;
     const cJSON *resources; /* NULL: none */
     bool is_native_sidecar; /* restartPolicy: Always */
+    const cJSON *present;   /* see plan_find_own_containers; NULL: the pod does not have it */
     const char *reason;
 };
 
@@ -172,9 +172,14 @@ const struct planned_volume *plan_find_volume(const struct plan *plan, const cha
 /* A container of this name is planned. */
 bool plan_has_container(const struct plan *plan, const char *name);
 
-/* The container is one that the plan has: it bears the name, in the list where it belongs, as the first of
- * that list. Whatever else bears the name is the user's, or another webhook's. */
+/* Finds the containers of the plan that the pod has already: each bears the name, in the list where it
+ * belongs, as the first of that list. Whatever else bears the name is the user's, or another webhook's. Once,
+ * when the plan is made and nothing is edited: the rules ask often, and lists may be long. */
+void plan_find_own_containers(struct plan *plan);
+
+/* The container is one of those, or one of that name is. */
 bool plan_owns_container(const struct plan *plan, const cJSON *container);
+bool plan_owns_name(const struct plan *plan, const char *name);
 
 /* A name that only we may give a volume / a container (F.3 and decisions section 2); `workspace` is not among
  * them. */

@@ -5,6 +5,7 @@
  */
 #include "webhook/injection/topology.h"
 
+#include "common/names.h"
 #include "webhook/injection/container_rules.h"
 
 #include <string.h>
