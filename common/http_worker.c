@@ -477,6 +477,7 @@ void http_connection_suspend(struct http_connection *connection)
 
 void http_connection_resume(struct http_connection *connection)
 {
+    struct http_worker *worker = connection->worker; /* the connection may end as soon as it goes on */
     MHD_resume_connection(connection->connection);
-    wake_worker(connection->worker);
+    wake_worker(worker);
 }

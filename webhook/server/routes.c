@@ -100,10 +100,10 @@ static void check_header(struct exchange *exchange, const char *method)
                         "the content type must be application/json");
 }
 
-static bool send_answer(struct exchange *exchange, unsigned status, const char *content_type,
-                        const char *text, size_t length)
+static struct http_answer answer_of(const struct exchange *exchange, unsigned status,
+                                    const char *content_type, const char *text, size_t length)
 {
-    struct http_answer answer = {
+    return (struct http_answer){
         .status = status,
         .content_type = content_type,
         .body = text,
@@ -111,14 +111,26 @@ static bool send_answer(struct exchange *exchange, unsigned status, const char *
         .is_last = readiness_is_draining(exchange->server->options.readiness),
         .allow = exchange->refusal.allow,
     };
+}
+
+static bool send_answer(struct exchange *exchange, unsigned status, const char *content_type,
+                        const char *text, size_t length)
+{
+    const struct http_answer answer = answer_of(exchange, status, content_type, text, length);
     return http_answer_send(exchange->tls.connection, &answer);
+}
+
+static struct http_answer answer_of_refusal(struct exchange *exchange)
+{
+    const struct refusal *refusal = &exchange->refusal;
+    const char *text = refusal_print(refusal->status, refusal->message, &exchange->answer);
+    return answer_of(exchange, refusal->status, REFUSAL_CONTENT_TYPE, text, strlen(text));
 }
 
 static bool send_refusal(struct exchange *exchange)
 {
-    const struct refusal *refusal = &exchange->refusal;
-    const char *text = refusal_print(refusal->status, refusal->message, &exchange->answer);
-    return send_answer(exchange, refusal->status, REFUSAL_CONTENT_TYPE, text, strlen(text));
+    const struct http_answer answer = answer_of_refusal(exchange);
+    return http_answer_send(exchange->tls.connection, &answer);
 }
 
 static bool send_health(struct exchange *exchange)
@@ -186,19 +198,12 @@ static void on_late(void *context, struct http_connection *connection)
         return;
     exchange_refuse(exchange, MHD_HTTP_REQUEST_TIMEOUT, "the body did not arrive in time");
     review_conclude(exchange);
-    const struct refusal *refusal = &exchange->refusal;
-    const char *body = refusal_print(refusal->status, refusal->message, &exchange->answer);
-    const struct http_answer answer = {.status = refusal->status,
-                                       .content_type = REFUSAL_CONTENT_TYPE,
-                                       .body = body,
-                                       .length = strlen(body),
-                                       .is_last = true,
-                                       .allow = refusal->allow};
-    struct buffer text = BUFFER_INIT(LATE_ANSWER_BYTES);
+    struct http_answer answer = answer_of_refusal(exchange);
+    answer.is_last = true;
+    _cleanup_(buffer_done) struct buffer text = BUFFER_INIT(LATE_ANSWER_BYTES);
     http_answer_append(&answer, &text);
     if (buffer_check(&text, NULL))
         tls_send_last(connection, buffer_string(&text), text.length);
-    buffer_done(&text);
 }
 
 static void settle(struct server_context *server)

@@ -86,6 +86,8 @@ unsigned server_stop(struct server *server, unsigned timeout_ms)
         http_worker_drain(server->workers[i], timeout_ms);
     /* From here on clients are refused, not left waiting. */
     closep(&server->listening);
+    /* Its threads wake workers, so they end before the workers do. */
+    waiting_room_close(server->context.waiting_room);
     for (unsigned i = 0; i < server->thread_count; i++)
         cut_off += http_worker_free(server->workers[i]);
     waiting_room_free(server->context.waiting_room);

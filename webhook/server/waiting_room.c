@@ -73,7 +73,7 @@ bool waiting_room_new(void (*serve)(void *entry), struct error *error, struct wa
     return true;
 }
 
-void waiting_room_free(struct waiting_room *room)
+void waiting_room_close(struct waiting_room *room)
 {
     if (!room)
         return;
@@ -81,8 +81,15 @@ void waiting_room_free(struct waiting_room *room)
     room->is_ending = true;
     pthread_cond_broadcast(&room->changed);
     pthread_mutex_unlock(&room->mutex);
-    for (size_t i = 0; i < room->thread_count; i++)
-        pthread_join(room->threads[i], NULL);
+    for (; room->thread_count > 0; room->thread_count--)
+        pthread_join(room->threads[room->thread_count - 1], NULL);
+}
+
+void waiting_room_free(struct waiting_room *room)
+{
+    if (!room)
+        return;
+    waiting_room_close(room);
     pthread_cond_destroy(&room->changed);
     pthread_mutex_destroy(&room->mutex);
     free(room);
@@ -91,7 +98,7 @@ void waiting_room_free(struct waiting_room *room)
 bool waiting_room_enter(struct waiting_room *room, void *entry)
 {
     pthread_mutex_lock(&room->mutex);
-    bool has_place = room->count < WAITING_ROOM_PLACES;
+    bool has_place = room->count < WAITING_ROOM_PLACES && !room->is_ending;
     if (has_place) {
         room->places[(room->first + room->count) % WAITING_ROOM_PLACES] = entry;
         room->count++;

@@ -18,9 +18,12 @@ struct waiting_room;
 bool waiting_room_new(void (*serve)(void *entry), struct error *error,
                       struct waiting_room **room) _warn_unused_result_;
 
-/* Serves what is still in it, then ends. Nobody may enter meanwhile. Accepts NULL. */
+/* Serves what is still in it, and ends the threads; from then on nobody is let in. Accepts NULL. */
+void waiting_room_close(struct waiting_room *room);
+
+/* Closes it, if that was not done, and frees it. Nobody may enter any more. Accepts NULL. */
 void waiting_room_free(struct waiting_room *room);
 DEFINE_POINTER_CLEANUP(struct waiting_room *, waiting_room_free)
 
-/* False when it is full; else `entry` will be served. */
+/* False when it is full or closed; else `entry` will be served. */
 bool waiting_room_enter(struct waiting_room *room, void *entry) _warn_unused_result_;

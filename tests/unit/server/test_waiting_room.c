@@ -61,6 +61,20 @@ static void turns_away_only_when_every_place_is_taken(void **state)
     assert_int_equal(atomic_load(&served), WAITING_ROOM_THREADS + WAITING_ROOM_PLACES);
 }
 
+static void serves_who_is_in_when_it_closes_and_lets_nobody_in_afterwards(void **state)
+{
+    (void) state;
+    static atomic_int inside, outside;
+    struct waiting_room *room = open_room();
+    assert_true(waiting_room_enter(room, &inside));
+    waiting_room_close(room);
+    assert_int_equal(atomic_load(&inside), 1);
+    assert_false(waiting_room_enter(room, &outside));
+    waiting_room_free(room);
+    assert_int_equal(atomic_load(&outside), 0);
+    waiting_room_close(NULL);
+}
+
 static void ends_when_nobody_ever_came(void **state)
 {
     (void) state;
@@ -73,6 +87,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(serves_everyone_once),
         cmocka_unit_test(turns_away_only_when_every_place_is_taken),
+        cmocka_unit_test(serves_who_is_in_when_it_closes_and_lets_nobody_in_afterwards),
         cmocka_unit_test(ends_when_nobody_ever_came),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
