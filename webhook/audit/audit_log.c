@@ -180,8 +180,7 @@ bool audit_log_append(struct audit_log *log, struct record_draft *draft, struct 
         sign_if_many(log);
     } else {
         count_loss(log, &why);
-        if (error)
-            *error = why;
+        *error = why;
     }
     pthread_mutex_unlock(&log->mutex);
     return is_written && sync_record(log, position->sequence, error);

@@ -113,8 +113,8 @@ static bool follow_line(const struct audit_log_line *line, struct error *error, 
            error_prefix(error, "\"%s\" line %zu", line->file, line->number);
 }
 
-/* The head is of an earlier record than the last: by one when the process was killed between the two writes,
- * by many when the machine lost power and the log reached the disk first. */
+/* The head is of an earlier record than the last: by those that were decided together when the process was
+ * killed before it wrote the head, by more when the machine lost power and the log reached the disk first. */
 static bool catch_up(struct audit_log *log, const struct log_end *end, struct error *error)
 {
     struct audit_head *head = &log->head;

@@ -1,5 +1,6 @@
 #include "webhook/audit/log_reader.h"
 
+#include "common/file.h"
 #include "common/json.h"
 #include "webhook/audit/line_reader.h"
 #include "webhook/audit/log_file.h"
@@ -52,16 +53,6 @@ static int compare_paths(const void *left, const void *right)
     return strcmp(*(const char *const *) left, *(const char *const *) right);
 }
 
-static bool set_path_error(const char *path, int errno_value, struct error *error)
-{
-    enum error_code code = ERROR_IO;
-    if (errno_value == ENOENT || errno_value == ENOTDIR)
-        code = ERROR_NOT_FOUND;
-    else if (errno_value == EACCES || errno_value == EPERM)
-        code = ERROR_PERMISSION_DENIED;
-    return error_set_errno(error, code, errno_value, "\"%s\"", path);
-}
-
 static bool read_directory(DIR *stream, const char *directory, struct error *error,
                            struct audit_log_files *files)
 {
@@ -70,7 +61,7 @@ static bool read_directory(DIR *stream, const char *directory, struct error *err
         errno = 0;
         const struct dirent *entry = readdir(stream);
         if (!entry)
-            return errno == 0 || set_path_error(directory, errno, error);
+            return errno == 0 || file_set_error(error, errno, directory);
         if (is_log_file(entry->d_name) && !add_file(directory, entry->d_name, error, files, &reserved))
             return false;
     }
@@ -80,7 +71,7 @@ bool audit_log_files_list(const char *directory, struct error *error, struct aud
 {
     _cleanup_(closedirp) DIR *stream = opendir(directory);
     if (!stream)
-        return set_path_error(directory, errno, error);
+        return file_set_error(error, errno, directory);
     struct audit_log_files listed = {0};
     if (!read_directory(stream, directory, error, &listed)) {
         audit_log_files_done(&listed);
@@ -140,7 +131,7 @@ static bool check_is_file(const char *path, struct error *error)
         return S_ISREG(status.st_mode) || error_set(error, ERROR_INVALID, "\"%s\": is no file", path);
     if (errno == ENOENT || errno == ELOOP)
         return error_set(error, ERROR_INVALID, "\"%s\": there is no file behind this name", path);
-    return set_path_error(path, errno, error);
+    return file_set_error(error, errno, path);
 }
 
 static bool open_next(struct audit_log_reader *reader, struct error *error)

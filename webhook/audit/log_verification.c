@@ -202,12 +202,17 @@ static bool is_new_file(const struct verifying *verifying, const char *name, boo
 static bool check_torn(struct verifying *verifying, const struct audit_log_line *torn,
                        struct audit_log_reader *reader, struct audit_log_line *line, struct error *error)
 {
+    static const char others_follow[] = "it is cut short, and others follow it";
     bool has_line;
-    if (!audit_log_reader_next(reader, error, line, &has_line))
-        return false;
     verifying->torn_bytes = torn->length;
+    if (!audit_log_reader_next(reader, error, line, &has_line)) {
+        /* What follows is there, though it is no line. */
+        if (error->code == ERROR_TOO_LARGE || error->code == ERROR_INVALID)
+            chain_check_blame_next(verifying->check, torn, others_follow);
+        return false;
+    }
     if (has_line)
-        chain_check_blame_next(verifying->check, torn, "it is cut short, and others follow it");
+        chain_check_blame_next(verifying->check, torn, others_follow);
     else if (torn->number == 1 && !is_new_file(verifying, strrchr(torn->file, '/') + 1, true))
         chain_check_blame_next(verifying->check, torn, "its file is not named as the next one of the log is");
     return true;

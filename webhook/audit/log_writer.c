@@ -40,9 +40,9 @@ void log_writer_save_head(struct audit_log *log)
             written = pwrite(log->head_file, text, sizeof text, 0);
         while (written < 0 && errno == EINTR);
     }
-    if (written != (ssize_t) sizeof text)
+    log->is_head_due = written != (ssize_t) sizeof text;
+    if (log->is_head_due)
         log->statistics.head_failures++;
-    log->is_head_due = false;
 }
 
 bool log_writer_append(struct audit_log *log, struct record_draft *draft, struct error *error)

@@ -295,8 +295,10 @@ bool match_add_events(struct match *match, const char *file, struct error *error
         bool is_read = read_event(match, &line, error);
         json_arena_leave(&arena);
         /* The API server is still writing it, or whoever copied the file came in between. */
-        if (!is_read && line.is_cut_short && error->code == ERROR_INVALID)
+        if (!is_read && line.number > 1 && line.is_cut_short && error->code == ERROR_INVALID) {
+            match->counts.cut_short++;
             return true;
+        }
         if (!is_read)
             return error_prefix(error, "\"%s\" line %zu", file, line.number);
     }

@@ -49,6 +49,7 @@ struct match_counts {
     size_t unlabelled;     /* events about pods that are no sandboxes */
     size_t without_object; /* events at level Metadata that name no record: labels not known */
     size_t without_patch;  /* records whose event is at level Metadata: their patch is not compared */
+    size_t cut_short;      /* files of the API server's log whose last line is not whole: it is left out */
     size_t errors;         /* records of errors, which are not judged */
     size_t unanswered;     /* records whose answer did not reach the API server */
     size_t reinvoked;      /* records of second calls for one pod, which have no anchor */

@@ -97,8 +97,7 @@ bool recorded_configurations_read(const char *directory, struct error *error,
     struct recorded_configurations read = {0};
     _cleanup_(closedirp) DIR *stream = opendir(folder);
     if (!stream && errno != ENOENT)
-        return error_set_errno(error, errno == EACCES ? ERROR_PERMISSION_DENIED : ERROR_IO, errno, "\"%s\"",
-                               folder);
+        return file_set_error(error, errno, folder);
     if (stream && !read_folder(stream, folder, error, &read)) {
         recorded_configurations_done(&read);
         return false;

@@ -150,15 +150,16 @@ static size_t count_findings(const struct match_counts *counts)
 
 static void append_summary_json(struct buffer *text, const struct match_counts *counts)
 {
-    buffer_append_format(
-        text,
-        "{\"type\":\"summary\",\"records\":%zu,\"podCreations\":%zu,\"matched\":%zu,"
-        "\"reinvoked\":%zu,\"unanswered\":%zu,\"outside\":%zu,\"unlabelled\":%zu,"
-        "\"withoutObject\":%zu,\"withoutPatch\":%zu,\"unreadable\":%zu,\"isCompared\":%s,\"errors\":%zu,"
-        "\"findings\":{",
-        counts->records, counts->events, counts->matched, counts->reinvoked, counts->unanswered,
-        counts->outside, counts->unlabelled, counts->without_object, counts->without_patch,
-        counts->unreadable, match_has_compared(counts) ? "true" : "false", counts->errors);
+    buffer_append_format(text,
+                         "{\"type\":\"summary\",\"records\":%zu,\"podCreations\":%zu,\"matched\":%zu,"
+                         "\"reinvoked\":%zu,\"unanswered\":%zu,\"outside\":%zu,\"unlabelled\":%zu,"
+                         "\"withoutObject\":%zu,\"withoutPatch\":%zu,\"cutShort\":%zu,\"unreadable\":%zu,"
+                         "\"isCompared\":%s,\"errors\":%zu,"
+                         "\"findings\":{",
+                         counts->records, counts->events, counts->matched, counts->reinvoked,
+                         counts->unanswered, counts->outside, counts->unlabelled, counts->without_object,
+                         counts->without_patch, counts->cut_short, counts->unreadable,
+                         match_has_compared(counts) ? "true" : "false", counts->errors);
     for (int kind = 0; kind < MATCH_KINDS; kind++)
         buffer_append_format(text, "%s\"%s\":%zu", kind ? "," : "", match_kind_name((enum match_kind) kind),
                              counts->findings[kind]);
@@ -186,6 +187,9 @@ static void append_summary_text(struct buffer *text, const struct match_counts *
         buffer_append_format(
             text, "  %zu records whose patch is not compared (log pods at level Request or more)\n",
             counts->without_patch);
+    if (counts->cut_short)
+        buffer_append_format(text, "  %zu files of the API server's log whose last line is not whole\n",
+                             counts->cut_short);
     if (counts->unreadable)
         buffer_append_format(text, "  %zu lines of the records' logs that are no records\n",
                              counts->unreadable);

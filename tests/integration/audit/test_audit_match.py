@@ -60,7 +60,7 @@ class Match(AuditCase):
         self.assertEqual((findings, summary["matched"]), ([], self.RECORDS))
 
     def test_a_file_that_is_no_audit_log_is_refused(self):
-        for text, message in (("hello\n", "line 1"), ('{"kind":"Pod"}\n', "must be an Event of audit.k8s.io/v1")):
+        for text, message in (("hello\n", "line 1"), ("hello", "line 1"), ('{"kind":"Pod"}\n', "must be an Event of audit.k8s.io/v1")):
             other = self.directory / "other.log"
             other.write_text(text)
             result = injector.run("audit", "match", str(self.bare), "--api-audit-log", str(other))
@@ -97,7 +97,10 @@ class Match(AuditCase):
         path = self.directory / "cut.log"
         text = self.api_log.read_bytes()
         path.write_bytes(text + text.splitlines()[0][:-100])
-        self.assertEqual(self.match(self.bare, path)[0], [])
+        findings, summary = self.match(self.bare, path)
+        self.assertEqual((findings, summary["cutShort"]), ([], 1))
+        self.assertIn("1 files of the API server's log whose last line is not whole",
+                      self.audit("match", self.bare, "--api-audit-log", path))
         path.write_bytes(text.splitlines()[0][:-100] + b"\n" + text)
         self.audit("match", self.bare, "--api-audit-log", path, status=2)
 

@@ -174,6 +174,12 @@ class Damage(VerifyCase):
             path.rmdir() if path.is_dir() else path.unlink()
         self.verify()
 
+    def test_a_record_that_is_cut_short_before_what_is_no_file(self):
+        lines = self.files[-1].read_bytes().splitlines(keepends=True)
+        self.files[-1].write_bytes(b"".join(lines)[:-20])
+        os.mkfifo(self.log / f"audit-{21:020}.jsonl")
+        self.assertIn("cut short", self.blame(20, self.files[-1], len(lines)))
+
     def test_a_torn_record_in_a_file_that_no_writer_made(self):
         for number, is_next in ((20, False), (21, True), (22, False)):
             path = self.log / f"audit-{number:020}.jsonl"
