@@ -85,13 +85,19 @@ static bool are_sidecars_running(const cJSON *spec, const cJSON *status)
     return true;
 }
 
-/* Runs, or is one of those that other webhooks add, and has done what it had to do. */
+/* Whether a sandbox is none without the container. Others come from other webhooks. */
+static bool is_needed(const char *name)
+{
+    return strcmp(name, CONTAINER_AGENT) == 0 || strcmp(name, CONTAINER_NETWORK) == 0;
+}
+
+/* Runs, or need not and has ended well. */
 static bool does_its_part(const char *name, const cJSON *state)
 {
     int64_t exit_code;
     if (json_member(state, "running"))
         return true;
-    return strcmp(name, CONTAINER_AGENT) != 0 &&
+    return !is_needed(name) &&
            json_get_integer(json_member(json_member(state, "terminated"), "exitCode"), &exit_code) &&
            exit_code == 0;
 }

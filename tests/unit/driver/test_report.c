@@ -27,9 +27,11 @@ static cJSON *parse(const char *text)
     return value;
 }
 
-#define POD(status)                                                                                          \
+#define NETWORK "openshell-supervisor-network"
+#define POD_WITH(container, status)                                                                          \
     "{\"metadata\":{\"uid\":\"u\",\"creationTimestamp\":\"2026-01-01T00:00:00Z\"},"                          \
-    "\"spec\":{\"containers\":[{\"name\":\"agent\"},{\"name\":\"network\"}]},\"status\":" status "}"
+    "\"spec\":{\"containers\":[{\"name\":\"agent\"},{\"name\":\"" container "\"}]},\"status\":" status "}"
+#define POD(status) POD_WITH(NETWORK, status)
 
 #define RUNNING(name)                                                                                        \
     "{\"name\":\"" name "\",\"state\":{\"running\":{\"startedAt\":\"2026-01-01T00:01:00Z\"}}}"
@@ -87,19 +89,20 @@ static void reports_each_phase_of_a_pod(void **state)
          "False/Starting"},
         {POD("{\"phase\":\"Pending\",\"containerStatuses\":[" WAITING("agent", "ContainerCreating") "]}"),
          "False/Starting"},
-        {POD("{\"phase\":\"Running\",\"containerStatuses\":[" RUNNING("agent") "," RUNNING("network") "]}"),
+        {POD("{\"phase\":\"Running\",\"containerStatuses\":[" RUNNING("agent") "," RUNNING(NETWORK) "]}"),
          "True/BackendReady"},
-        {POD("{\"phase\":\"Running\",\"containerStatuses\":[" RUNNING("agent") "," WAITING("network",
+        {POD("{\"phase\":\"Running\",\"containerStatuses\":[" RUNNING("agent") "," WAITING(NETWORK,
                                                                                            "X") "]}"),
          "False/Starting"},
-        {POD("{\"phase\":\"Running\",\"containerStatuses\":[" RUNNING("agent") "," ENDED("network",
-                                                                                         "0") "]}"),
+        {POD_WITH("other", "{\"phase\":\"Running\",\"containerStatuses\":[" RUNNING("agent") "," ENDED(
+                               "other", "0") "]}"),
          "True/BackendReady"},
-        {POD("{\"phase\":\"Running\",\"containerStatuses\":[" RUNNING("agent") "," ENDED("network",
-                                                                                         "1") "]}"),
+        {POD_WITH(NETWORK, "{\"phase\":\"Running\",\"containerStatuses\":[" RUNNING("agent") "," ENDED(
+                               NETWORK, "0") "]}"),
          "False/Starting"},
-        {POD("{\"phase\":\"Running\",\"containerStatuses\":[" ENDED("agent",
-                                                                    "1") "," RUNNING("network") "]}"),
+        {POD("{\"phase\":\"Running\",\"containerStatuses\":[" RUNNING("agent") "," ENDED(NETWORK, "1") "]}"),
+         "False/Starting"},
+        {POD("{\"phase\":\"Running\",\"containerStatuses\":[" ENDED("agent", "1") "," RUNNING(NETWORK) "]}"),
          "False/ContainerExited"},
         {POD("{\"phase\":\"Succeeded\",\"containerStatuses\":[" ENDED("agent", "0") "]}"),
          "False/ContainerExited"},

@@ -185,7 +185,7 @@ static void lets_none_of_many_wait_longer_than_one_would(void **state)
 {
     (void) state;
     static const struct namespace_source nowhere = {.find = find_nowhere};
-    struct tls_client clients[4 * WAITING_ROOM_THREADS];
+    struct tls_client clients[7 * WAITING_ROOM_THREADS];
     const size_t count = sizeof clients / sizeof *clients;
     fixture.options.namespaces = &nowhere;
     server_fixture_start(&fixture);
@@ -199,8 +199,8 @@ static void lets_none_of_many_wait_longer_than_one_would(void **state)
         tls_client_done(&clients[i]);
     }
     uint64_t waited_ms = (clock_now_ns() - started_ns) / NANOSECONDS_PER_MILLISECOND;
-    /* One after the other they would wait four times as long. */
-    assert_in_range(waited_ms, NAMESPACE_WAIT_MS, 3 * NAMESPACE_WAIT_MS);
+    /* One after the other they would wait seven times as long; a slow machine may take some of that. */
+    assert_in_range(waited_ms, NAMESPACE_WAIT_MS, 5 * NAMESPACE_WAIT_MS);
 }
 
 /* A recorder that keeps what it saw. */
