@@ -71,6 +71,10 @@ bool json_append_member(struct buffer *buffer, const char *name, const char *tex
 /* The member `key`, or NULL when it is absent or null, or `object` is not an object (or NULL). No error. */
 cJSON *json_member(const cJSON *object, const char *key);
 
+/* The member's string, which stays the object's; "" when it is absent or of another type. Where the two must
+ * be told apart: cJSON_GetStringValue, or json_read_string. */
+const char *json_text(const cJSON *object, const char *key);
+
 /* Typed members of `object`, which sits at `path`. Absent: success, and the result is NULL (or `fallback`).
  * Of another type, or out of range: ERROR_INVALID naming the field. Strings and trees stay owned by the
  * object. */

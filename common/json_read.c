@@ -16,6 +16,12 @@ cJSON *json_member(const cJSON *object, const char *key)
     return NULL;
 }
 
+const char *json_text(const cJSON *object, const char *key)
+{
+    const cJSON *member = json_member(object, key);
+    return cJSON_IsString(member) ? member->valuestring : "";
+}
+
 bool json_set_invalid(struct error *error, const struct json_path *path, const char *format, ...)
 {
     if (!error)

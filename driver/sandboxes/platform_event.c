@@ -23,17 +23,11 @@
 #define METADATA_ENTRIES 8
 #define DETAIL_BYTES 512
 
-static const char *text_of(const cJSON *object, const char *key)
-{
-    const cJSON *member = json_member(object, key);
-    return cJSON_IsString(member) ? member->valuestring : "";
-}
-
 const char *platform_event_pod(const cJSON *event)
 {
     const cJSON *involved = json_member(event, "involvedObject");
-    const char *name = text_of(involved, "name");
-    return strcmp(text_of(involved, "kind"), "Pod") == 0 && *name ? name : NULL;
+    const char *name = json_text(involved, "name");
+    return strcmp(json_text(involved, "kind"), "Pod") == 0 && *name ? name : NULL;
 }
 
 int64_t platform_event_time_ms(const char *text)
@@ -119,7 +113,7 @@ static int64_t time_of(const cJSON *event)
 {
     static const char *const keys[] = {"lastTimestamp", "firstTimestamp", "eventTime"};
     for (size_t index = 0; index < sizeof keys / sizeof *keys; index++) {
-        int64_t time_ms = platform_event_time_ms(text_of(event, keys[index]));
+        int64_t time_ms = platform_event_time_ms(json_text(event, keys[index]));
         if (time_ms)
             return time_ms;
     }
@@ -146,18 +140,18 @@ bool platform_event_pack(const cJSON *event, const char *sandbox_id, struct erro
     snprintf(count, sizeof count, "%" PRId64, number);
 
     struct metadata metadata = {.count = 0};
-    add(&metadata, "involved_kind", text_of(involved, "kind"));
-    add(&metadata, "involved_name", text_of(involved, "name"));
-    add(&metadata, "namespace", text_of(involved, "namespace"));
+    add(&metadata, "involved_kind", json_text(involved, "kind"));
+    add(&metadata, "involved_name", json_text(involved, "name"));
+    add(&metadata, "namespace", json_text(involved, "namespace"));
     add(&metadata, "count", count);
-    add_progress(&metadata, text_of(event, "reason"), text_of(event, "message"), detail, label);
+    add_progress(&metadata, json_text(event, "reason"), json_text(event, "message"), detail, label);
 
     Compute__DriverPlatformEvent platform = COMPUTE__DRIVER_PLATFORM_EVENT__INIT;
     platform.timestamp_ms = time_of(event);
     platform.source = (char *) "kubernetes";
-    platform.type = (char *) text_of(event, "type");
-    platform.reason = (char *) text_of(event, "reason");
-    platform.message = (char *) text_of(event, "message");
+    platform.type = (char *) json_text(event, "type");
+    platform.reason = (char *) json_text(event, "reason");
+    platform.message = (char *) json_text(event, "message");
     platform.metadata = metadata.pointers;
     platform.n_metadata = metadata.count;
     Compute__WatchSandboxesPlatformEvent about = COMPUTE__WATCH_SANDBOXES_PLATFORM_EVENT__INIT;

@@ -7,18 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *text_of(const cJSON *object, const char *key)
-{
-    const cJSON *member = json_member(object, key);
-    return cJSON_IsString(member) ? member->valuestring : "";
-}
-
 static const cJSON *find_named(const cJSON *list, const char *key, const char *name)
 {
     const cJSON *item;
     cJSON_ArrayForEach(item, list)
     {
-        if (strcmp(text_of(item, key), name) == 0)
+        if (strcmp(json_text(item, key), name) == 0)
             return item;
     }
     return NULL;
@@ -54,13 +48,13 @@ static bool read_blocked(const cJSON *statuses, struct pod_state *pod)
     cJSON_ArrayForEach(status, statuses)
     {
         const cJSON *waiting = json_member(json_member(status, "state"), "waiting");
-        const char *reason = text_of(waiting, "reason");
+        const char *reason = json_text(waiting, "reason");
         bool is_pull_failure = is_pull_reason(reason);
         if (!is_pull_failure && !is_start_failure(reason))
             continue;
         char message[STATE_MESSAGE_BYTES * 2];
-        snprintf(message, sizeof message, "container %s: %s: %s", text_of(status, "name"), reason,
-                 text_of(waiting, "message"));
+        snprintf(message, sizeof message, "container %s: %s: %s", json_text(status, "name"), reason,
+                 json_text(waiting, "message"));
         state_copy_text(pod->message, sizeof pod->message, message);
         pod->phase = POD_BLOCKED;
         pod->is_pull_failure = is_pull_failure;
@@ -75,10 +69,10 @@ static bool are_sidecars_running(const cJSON *spec, const cJSON *status)
     const cJSON *container;
     cJSON_ArrayForEach(container, json_member(spec, "initContainers"))
     {
-        if (strcmp(text_of(container, "restartPolicy"), "Always") != 0)
+        if (strcmp(json_text(container, "restartPolicy"), "Always") != 0)
             continue;
         const cJSON *found =
-            find_named(json_member(status, "initContainerStatuses"), "name", text_of(container, "name"));
+            find_named(json_member(status, "initContainerStatuses"), "name", json_text(container, "name"));
         if (!json_member(json_member(found, "state"), "running"))
             return false;
     }
@@ -107,7 +101,7 @@ static bool are_containers_running(const cJSON *spec, const cJSON *status)
     const cJSON *container;
     cJSON_ArrayForEach(container, json_member(spec, "containers"))
     {
-        const char *name = text_of(container, "name");
+        const char *name = json_text(container, "name");
         const cJSON *found = find_named(json_member(status, "containerStatuses"), "name", name);
         if (!does_its_part(name, json_member(found, "state")))
             return false;
@@ -142,18 +136,18 @@ static void read_ended(const cJSON *status, struct pod_state *pod)
 {
     const cJSON *container = ended_container(status);
     const cJSON *terminated = json_member(json_member(container, "state"), "terminated");
-    const char *reason = text_of(status, "reason");
+    const char *reason = json_text(status, "reason");
     char message[STATE_MESSAGE_BYTES * 2];
     int64_t exit_code;
     if (*reason) /* the pod as a whole: Evicted, DeadlineExceeded, NodeLost */
-        snprintf(message, sizeof message, "the pod ended: %s: %s", reason, text_of(status, "message"));
+        snprintf(message, sizeof message, "the pod ended: %s: %s", reason, json_text(status, "message"));
     else if (terminated && json_get_integer(json_member(terminated, "exitCode"), &exit_code))
         snprintf(message, sizeof message, "container %s ended: %s, exit code %lld",
-                 text_of(container, "name"), text_of(terminated, "reason"), (long long) exit_code);
+                 json_text(container, "name"), json_text(terminated, "reason"), (long long) exit_code);
     else
-        snprintf(message, sizeof message, "the pod ended: %s", text_of(status, "phase"));
+        snprintf(message, sizeof message, "the pod ended: %s", json_text(status, "phase"));
     state_copy_text(pod->message, sizeof pod->message, message);
-    state_copy_text(pod->since, sizeof pod->since, text_of(terminated, "finishedAt"));
+    state_copy_text(pod->since, sizeof pod->since, json_text(terminated, "finishedAt"));
     pod->phase = POD_ENDED;
 }
 
@@ -164,25 +158,25 @@ static void read_pending(const cJSON *status, struct pod_state *pod)
     if (read_blocked(json_member(status, "initContainerStatuses"), pod) ||
         read_blocked(json_member(status, "containerStatuses"), pod))
         return;
-    if (strcmp(text_of(scheduled, "status"), "False") == 0)
-        state_copy_text(pod->message, sizeof pod->message, text_of(scheduled, "message"));
+    if (strcmp(json_text(scheduled, "status"), "False") == 0)
+        state_copy_text(pod->message, sizeof pod->message, json_text(scheduled, "message"));
 }
 
 void pod_state_read(const cJSON *object, struct pod_state *pod)
 {
     const cJSON *metadata = json_member(object, "metadata"), *status = json_member(object, "status");
-    const char *phase = text_of(status, "phase");
+    const char *phase = json_text(status, "phase");
     *pod = (struct pod_state){.exists = true, .version = state_read_version(object)};
-    state_copy_text(pod->uid, sizeof pod->uid, text_of(metadata, "uid"));
-    state_copy_text(pod->address, sizeof pod->address, text_of(status, "podIP"));
-    state_copy_text(pod->since, sizeof pod->since, text_of(metadata, "creationTimestamp"));
+    state_copy_text(pod->uid, sizeof pod->uid, json_text(metadata, "uid"));
+    state_copy_text(pod->address, sizeof pod->address, json_text(status, "podIP"));
+    state_copy_text(pod->since, sizeof pod->since, json_text(metadata, "creationTimestamp"));
     pod->is_deleting = json_member(metadata, "deletionTimestamp") != NULL;
     if (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0) {
         read_ended(status, pod);
     } else if (strcmp(phase, "Running") == 0 && are_containers_running(json_member(object, "spec"), status)) {
         pod->phase = POD_RUNNING;
         state_copy_text(pod->since, sizeof pod->since,
-                        text_of(json_member(agent_state(status), "running"), "startedAt"));
+                        json_text(json_member(agent_state(status), "running"), "startedAt"));
     } else if (json_member(agent_state(status), "terminated")) {
         /* Other containers may linger; the sandbox is what the agent's container is. */
         read_ended(status, pod);
@@ -204,7 +198,7 @@ static bool starts_supervisor(const cJSON *agent)
     const cJSON *mount = find_named(json_member(agent, "volumeMounts"), "name", VOLUME_SUPERVISOR);
     const cJSON *command = json_member(agent, "command");
     const char *program = command && cJSON_IsString(command->child) ? command->child->valuestring : "";
-    const char *directory = text_of(mount, "mountPath");
+    const char *directory = json_text(mount, "mountPath");
     size_t length = strlen(directory);
     bool is_below = length > 0 && strncmp(program, directory, length) == 0 && program[length] == '/';
     return is_below && program[length + 1] && !strstr(program, "/../");

@@ -91,8 +91,7 @@ bool record_patch_token(const char *token, const char *resource_version, struct 
 
 static const char *annotation_of(const cJSON *object, const char *key)
 {
-    const cJSON *value = json_member(json_member(json_member(object, "metadata"), "annotations"), key);
-    return cJSON_IsString(value) ? value->valuestring : "";
+    return json_text(json_member(json_member(object, "metadata"), "annotations"), key);
 }
 
 static void read_token_times(const cJSON *object, struct record_state *record)

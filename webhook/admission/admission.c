@@ -54,8 +54,7 @@ static void copy(char *target, size_t size, const char *text)
 
 static const char *label_of(const cJSON *pod, const char *label)
 {
-    const cJSON *value = json_member(json_member(json_member(pod, "metadata"), "labels"), label);
-    return cJSON_IsString(value) ? value->valuestring : "";
+    return json_text(json_member(json_member(pod, "metadata"), "labels"), label);
 }
 
 static void describe(const struct review_request *request, struct admission_outcome *outcome)

@@ -22,12 +22,6 @@ bool api_event_is_of_interest(const struct line *line)
            memmem(line->text, line->length, verb, strlen(verb));
 }
 
-static const char *text_of(const cJSON *object, const char *key)
-{
-    const cJSON *member = json_member(object, key);
-    return cJSON_IsString(member) ? member->valuestring : "";
-}
-
 static bool ends_in(const char *text, const char *suffix)
 {
     size_t length = strlen(text), tail = strlen(suffix);
@@ -51,7 +45,7 @@ static bool parse_for_webhook(const cJSON *annotation, const char *webhook, stru
     _cleanup_(cJSON_Deletep) cJSON *parsed = NULL;
     if (!json_parse(text, strlen(text), &limits, error, &parsed))
         return error_prefix(error, "annotations[%.80s]", annotation->string);
-    if (strcmp(text_of(parsed, "webhook"), webhook) == 0)
+    if (strcmp(json_text(parsed, "webhook"), webhook) == 0)
         *value = take_pointer(&parsed);
     return true;
 }
@@ -100,34 +94,34 @@ static bool read_annotations(const char *webhook, struct error *error, struct ap
 static void read_object(const cJSON *tree, struct api_event *event)
 {
     const cJSON *stored = json_member(tree, "responseObject");
-    const cJSON *object = strcmp(text_of(stored, "kind"), "Pod") == 0 ? stored : NULL;
+    const cJSON *object = strcmp(json_text(stored, "kind"), "Pod") == 0 ? stored : NULL;
     if (!object)
         object = json_member(tree, "requestObject");
     const cJSON *metadata = json_member(object, "metadata");
     event->has_object = object != NULL;
     event->is_sandbox =
-        strcmp(text_of(json_member(metadata, "labels"), LABEL_MANAGED_BY), LABEL_MANAGED_BY_VALUE) == 0;
+        strcmp(json_text(json_member(metadata, "labels"), LABEL_MANAGED_BY), LABEL_MANAGED_BY_VALUE) == 0;
     if (!*event->pod)
-        event->pod = text_of(metadata, "name");
+        event->pod = json_text(metadata, "name");
     event->is_name_generated = !*event->pod;
     if (event->is_name_generated)
-        event->pod = text_of(metadata, "generateName");
+        event->pod = json_text(metadata, "generateName");
 }
 
 static bool is_creation_of_pod(const cJSON *tree)
 {
     const cJSON *reference = json_member(tree, "objectRef");
-    return strcmp(text_of(tree, "verb"), "create") == 0 &&
-           strcmp(text_of(tree, "stage"), "ResponseComplete") == 0 &&
-           strcmp(text_of(reference, "resource"), "pods") == 0 && !*text_of(reference, "apiGroup") &&
-           !*text_of(reference, "subresource");
+    return strcmp(json_text(tree, "verb"), "create") == 0 &&
+           strcmp(json_text(tree, "stage"), "ResponseComplete") == 0 &&
+           strcmp(json_text(reference, "resource"), "pods") == 0 && !*json_text(reference, "apiGroup") &&
+           !*json_text(reference, "subresource");
 }
 
 bool api_event_read(const cJSON *tree, const char *webhook, struct error *error, struct api_event *event,
                     bool *is_creation)
 {
-    if (strcmp(text_of(tree, "apiVersion"), "audit.k8s.io/v1") != 0 ||
-        strcmp(text_of(tree, "kind"), "Event") != 0)
+    if (strcmp(json_text(tree, "apiVersion"), "audit.k8s.io/v1") != 0 ||
+        strcmp(json_text(tree, "kind"), "Event") != 0)
         return error_set(error, ERROR_INVALID, "must be an Event of audit.k8s.io/v1");
     if (!is_creation_of_pod(tree)) {
         *is_creation = false;
@@ -135,16 +129,16 @@ bool api_event_read(const cJSON *tree, const char *webhook, struct error *error,
     }
     const cJSON *reference = json_member(tree, "objectRef");
     struct api_event read = {
-        .audit_id = text_of(tree, "auditID"),
-        .namespace_name = text_of(reference, "namespace"),
-        .pod = text_of(reference, "name"),
-        .user = text_of(json_member(tree, "user"), "username"),
-        .received = text_of(tree, "requestReceivedTimestamp"),
-        .completed = text_of(tree, "stageTimestamp"),
+        .audit_id = json_text(tree, "auditID"),
+        .namespace_name = json_text(reference, "namespace"),
+        .pod = json_text(reference, "name"),
+        .user = json_text(json_member(tree, "user"), "username"),
+        .received = json_text(tree, "requestReceivedTimestamp"),
+        .completed = json_text(tree, "stageTimestamp"),
     };
     const cJSON *impersonated = json_member(tree, "impersonatedUser");
     if (impersonated)
-        read.user = text_of(impersonated, "username");
+        read.user = json_text(impersonated, "username");
     if (!json_read_object(tree, JSON_ROOT, "annotations", error, &read.annotations) ||
         !json_read_integer(json_member(tree, "responseStatus"), JSON_ROOT, "code", 0, 999, 0, error,
                            &read.code))

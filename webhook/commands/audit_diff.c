@@ -74,28 +74,23 @@ static void append_heading(struct diffing *diffing, const struct audit_visit *vi
     append_plain(output, "message", decision->message);
 }
 
-static const char *text_of(const cJSON *object, const char *key)
-{
-    const cJSON *member = json_member(object, key);
-    return cJSON_IsString(member) ? member->valuestring : NULL;
-}
-
 /* The operation as the injection has them. `*value` holds the text that it points to; cJSON_free. */
 static bool read_operation(const struct diffing *diffing, const cJSON *tree, struct error *error,
                            struct injection_operation *operation, char **value)
 {
     const char *reason;
+    const char *path = cJSON_GetStringValue(json_member(tree, "path")); /* "" is one: the whole object */
     const cJSON *given = json_member(tree, "value");
     *value = NULL;
-    if (!text_of(tree, "op") || !text_of(tree, "path"))
+    if (!*json_text(tree, "op") || !path)
         return error_set(error, ERROR_INVALID, "patch: an operation has no op or path");
     if (!reasons_find(&diffing->reasons, tree, error, &reason) ||
         (given && !json_print(given, false, error, value)))
         return false;
     *operation = (struct injection_operation){
-        .verb = text_of(tree, "op"),
-        .path = text_of(tree, "path"),
-        .from = text_of(tree, "from"),
+        .verb = json_text(tree, "op"),
+        .path = path,
+        .from = cJSON_GetStringValue(json_member(tree, "from")),
         .value = *value,
         .reason = reason ? reason : "no reason is known without the recorded configuration and object",
     };

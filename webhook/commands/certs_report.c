@@ -21,13 +21,6 @@ struct view {
     time_t now;
 };
 
-/* "" for a member that is absent or no string. */
-static const char *text_of(const cJSON *object, const char *key)
-{
-    const cJSON *member = json_member(object, key);
-    return cJSON_IsString(member) ? member->valuestring : "";
-}
-
 /* What a certificate is, as an object with its role. NULL with the error set. */
 static cJSON *describe(X509 *certificate, const char *role, time_t now, struct error *error)
 {
@@ -122,8 +115,8 @@ static bool add_lease(cJSON *report, const struct view *view, struct error *erro
     const cJSON *spec = json_member(object, "spec");
     cJSON *lease = cJSON_AddObjectToObject(report, "lease");
     return (lease && cJSON_AddStringToObject(lease, "name", target.name) &&
-            cJSON_AddStringToObject(lease, "holder", text_of(spec, "holderIdentity")) &&
-            cJSON_AddStringToObject(lease, "renewed", text_of(spec, "renewTime"))) ||
+            cJSON_AddStringToObject(lease, "holder", json_text(spec, "holderIdentity")) &&
+            cJSON_AddStringToObject(lease, "renewed", json_text(spec, "renewTime"))) ||
            error_set_no_memory(error);
 }
 
@@ -211,9 +204,9 @@ static void append_certificates(const cJSON *list, struct buffer *output)
 {
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, list)
-        buffer_append_format(output, "%-9s %-34s %9.0f  %s  %.16s\n", text_of(item, "role"),
-                             text_of(item, "subject"), cJSON_GetNumberValue(json_member(item, "daysLeft")),
-                             text_of(item, "notAfter"), text_of(item, "sha256"));
+        buffer_append_format(output, "%-9s %-34s %9.0f  %s  %.16s\n", json_text(item, "role"),
+                             json_text(item, "subject"), cJSON_GetNumberValue(json_member(item, "daysLeft")),
+                             json_text(item, "notAfter"), json_text(item, "sha256"));
 }
 
 void certs_report_append_table(const cJSON *report, struct buffer *output)
@@ -230,19 +223,19 @@ void certs_report_append_table(const cJSON *report, struct buffer *output)
             buffer_append_format(output, " %s", cJSON_GetStringValue(item));
         buffer_append_string(output, "\n");
     }
-    if (lease && *text_of(lease, "holder"))
-        buffer_append_format(output, "\nLease %s: %s, renewed %s\n", text_of(lease, "name"),
-                             text_of(lease, "holder"), text_of(lease, "renewed"));
+    if (lease && *json_text(lease, "holder"))
+        buffer_append_format(output, "\nLease %s: %s, renewed %s\n", json_text(lease, "name"),
+                             json_text(lease, "holder"), json_text(lease, "renewed"));
     else if (lease)
-        buffer_append_format(output, "\nLease %s: nobody holds it\n", text_of(lease, "name"));
+        buffer_append_format(output, "\nLease %s: nobody holds it\n", json_text(lease, "name"));
     cJSON_ArrayForEach(item, json_member(report, "webhooks"))
     {
         const char *state = cJSON_IsTrue(json_member(item, "trusted")) ? "trusts the current authority"
                             : cJSON_IsTrue(json_member(item, "exists"))
                                 ? "does not trust the current authority"
                                 : "does not exist";
-        buffer_append_format(output, "%s %s: %s\n", text_of(item, "kind"), text_of(item, "name"), state);
+        buffer_append_format(output, "%s %s: %s\n", json_text(item, "kind"), json_text(item, "name"), state);
         if (cJSON_IsFalse(json_member(item, "verifies")))
-            buffer_append_format(output, "  what is served is not verified: %s\n", text_of(item, "reason"));
+            buffer_append_format(output, "  what is served is not verified: %s\n", json_text(item, "reason"));
     }
 }

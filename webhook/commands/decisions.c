@@ -88,19 +88,13 @@ void decisions_done(struct decisions *decisions)
     *decisions = (struct decisions){0};
 }
 
-static const char *string_or_empty(const cJSON *object, const char *key)
-{
-    const cJSON *member = json_member(object, key);
-    return cJSON_IsString(member) ? member->valuestring : "";
-}
-
 void decisions_append_name(const struct input_object *object, struct buffer *buffer)
 {
     const cJSON *metadata = json_member(object->value, "metadata");
-    const char *kind = object->is_pod ? "Pod" : string_or_empty(object->value, "kind");
-    const char *namespace_name = string_or_empty(metadata, "namespace");
-    const char *name = string_or_empty(metadata, "name");
-    const char *prefix = *name ? "" : string_or_empty(metadata, "generateName");
+    const char *kind = object->is_pod ? "Pod" : json_text(object->value, "kind");
+    const char *namespace_name = json_text(metadata, "namespace");
+    const char *name = json_text(metadata, "name");
+    const char *prefix = *name ? "" : json_text(metadata, "generateName");
     buffer_append_format(buffer, "%s %s%s%s%s%s", kind, namespace_name, *namespace_name ? "/" : "", name,
                          prefix, *prefix ? "*" : "");
 }

@@ -62,7 +62,7 @@ void doctor_judge_policy(const cJSON *policy, const cJSON *binding, struct check
         checkup_add(checkup, CHECK_WARNING, check, "its binding is not installed, so it is not in force");
     else if (!has_deny(binding))
         checkup_add(checkup, CHECK_WARNING, check, "its binding does not deny (validationActions)");
-    else if (strcmp(pod_string(json_member(policy, "spec"), "failurePolicy"), "Fail") != 0)
+    else if (strcmp(json_text(json_member(policy, "spec"), "failurePolicy"), "Fail") != 0)
         checkup_add(checkup, CHECK_WARNING, check, "its failurePolicy is not Fail");
     else {
         checkup_add(checkup, CHECK_OK, check, "installed, with a binding that denies");
@@ -76,7 +76,7 @@ static void judge_pod_security(const cJSON *labels, const char *name,
                                const struct configuration *configuration, struct checkup *checkup)
 {
     static const char check[] = "namespace.pod-security";
-    const char *level = pod_string(labels, ENFORCE_LABEL);
+    const char *level = json_text(labels, ENFORCE_LABEL);
     if (!*level || strcmp(level, "privileged") == 0) {
         checkup_add(checkup, CHECK_OK, check, ENFORCE_LABEL " is %s", *level ? level : "not set");
         return;

@@ -39,9 +39,9 @@ static bool is_ours(const cJSON *webhook, bool is_mutating)
 {
     const char *path = path_of(is_mutating);
     const cJSON *client = json_member(webhook, "clientConfig");
-    const char *url = pod_string(client, "url");
+    const char *url = json_text(client, "url");
     size_t length = strlen(url), path_length = strlen(path);
-    return strcmp(pod_string(json_member(client, "service"), "path"), path) == 0 ||
+    return strcmp(json_text(json_member(client, "service"), "path"), path) == 0 ||
            (length > path_length && strcmp(url + length - path_length, path) == 0);
 }
 
@@ -54,8 +54,8 @@ bool doctor_find_service(const cJSON *object, bool is_mutating, const char **nam
         const cJSON *service = json_member(json_member(webhook, "clientConfig"), "service");
         if (!is_ours(webhook, is_mutating) || !service)
             continue;
-        *namespace_name = pod_string(service, "namespace");
-        *name = pod_string(service, "name");
+        *namespace_name = json_text(service, "namespace");
+        *name = json_text(service, "name");
         return true;
     }
     return false;
@@ -78,7 +78,7 @@ static void judge_words(const struct registration_judgement *judgement)
         const struct word *word = &words[i];
         if (word->is_mutating_only && !judgement->request->is_mutating)
             continue;
-        const char *found = pod_string(judgement->webhook, word->key);
+        const char *found = json_text(judgement->webhook, word->key);
         bool is_wanted = strcmp(found, word->wanted) == 0;
         snprintf(message, sizeof message, "%s is %.60s", word->key, *found ? found : "not set");
         snprintf(advice, sizeof advice, "set it to %s: %s", word->wanted, word->consequence);
@@ -126,7 +126,7 @@ static void judge_namespace_selector(const struct registration_judgement *judgem
     const struct registration_request *request = judgement->request;
     const cJSON *selector = json_member(judgement->webhook, "namespaceSelector");
     const cJSON *service = json_member(json_member(judgement->webhook, "clientConfig"), "service");
-    const char *own = pod_string(service, "namespace");
+    const char *own = json_text(service, "namespace");
     if (!selects_namespace(selector, request->sandbox_namespace, request->namespace_labels)) {
         snprintf(message, sizeof message, "does not select namespace %.253s: its sandboxes pass unseen",
                  request->sandbox_namespace);
@@ -159,13 +159,13 @@ static void judge_webhook(const struct registration_judgement *judgement)
 {
     const cJSON *client = json_member(judgement->webhook, "clientConfig");
     const cJSON *service = json_member(client, "service");
-    const char *name = pod_string(judgement->webhook, "name");
+    const char *name = json_text(judgement->webhook, "name");
     if (service)
         checkup_add(judgement->checkup, CHECK_OK, judgement->check, "%.253s calls Service %.253s/%.253s",
-                    name, pod_string(service, "namespace"), pod_string(service, "name"));
+                    name, json_text(service, "namespace"), json_text(service, "name"));
     else
         checkup_add(judgement->checkup, CHECK_OK, judgement->check, "%.253s calls %.253s", name,
-                    pod_string(client, "url"));
+                    json_text(client, "url"));
     judge_words(judgement);
     registration_judge_rules(judgement);
     judge_object_selector(judgement);

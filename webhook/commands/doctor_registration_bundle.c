@@ -44,8 +44,8 @@ void registration_judge_bundle(const struct registration_judgement *judgement)
     struct error error;
     _cleanup_(certificate_list_freep) certificate_list *list = NULL;
     const cJSON *client = json_member(judgement->webhook, "clientConfig");
-    const char *bundle = pod_string(client, "caBundle");
-    if (!*bundle && *pod_string(client, "url")) {
+    const char *bundle = json_text(client, "caBundle");
+    if (!*bundle && *json_text(client, "url")) {
         registration_add(judgement, CHECK_WARNING, check,
                          "caBundle is empty: the API server trusts every authority of its machine", advice);
     } else if (!*bundle) {

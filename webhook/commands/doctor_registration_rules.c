@@ -39,7 +39,7 @@ static bool covers_resource(const cJSON *resources, const char *resource)
 
 static bool rule_covers(const cJSON *rule, const struct subject *subject)
 {
-    const char *scope = pod_string(rule, "scope");
+    const char *scope = json_text(rule, "scope");
     return lists_or_all(json_member(rule, "apiGroups"), "") &&
            lists_or_all(json_member(rule, "apiVersions"), "v1") &&
            lists_or_all(json_member(rule, "operations"), subject->operation) &&

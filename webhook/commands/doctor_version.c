@@ -73,7 +73,7 @@ static void judge_feature(const struct feature *feature, int minor, struct check
 /* The number that a text such as "34+" begins with; 0: none. */
 static int number_of(const cJSON *version, const char *key)
 {
-    long number = strtol(pod_string(version, key), NULL, 10);
+    long number = strtol(json_text(version, key), NULL, 10);
     return number < 0 || number > NEWEST_MINOR ? 0 : (int) number;
 }
 
@@ -90,7 +90,7 @@ void doctor_judge_version(const cJSON *version, const struct configuration *conf
     }
     bool is_new_enough = minor >= OLDEST_MINOR;
     checkup_add(checkup, is_new_enough ? CHECK_OK : CHECK_FAILED, check, "%.60s",
-                pod_string(version, "gitVersion"));
+                json_text(version, "gitVersion"));
     if (!is_new_enough)
         checkup_advise(checkup, "Kubernetes 1.%d or later is needed", OLDEST_MINOR);
     for (size_t i = 0; i < sizeof features / sizeof *features; i++) {

@@ -7,12 +7,6 @@
 
 #include <string.h>
 
-static const char *text_of(const cJSON *object, const char *key)
-{
-    const cJSON *member = json_member(object, key);
-    return cJSON_IsString(member) ? member->valuestring : "";
-}
-
 static void append_fact(struct buffer *html, const char *name, const char *value)
 {
     if (!*value)
@@ -42,17 +36,17 @@ static bool append_value(struct buffer *html, const cJSON *value, struct error *
 static bool append_operation(struct buffer *html, const struct report_data *data, const cJSON *operation,
                              struct error *error)
 {
-    const char *reason, *from = text_of(operation, "from");
+    const char *reason, *from = json_text(operation, "from");
     if (!reasons_find(&data->operations.reasons, operation, error, &reason))
         return false;
     buffer_append_string(html, "<div class=\"operation\"><div class=\"path\"><span class=\"badge verb ");
-    html_append_text(html, text_of(operation, "op"));
+    html_append_text(html, json_text(operation, "op"));
     buffer_append_string(html, "\">");
-    html_append_text(html, text_of(operation, "op"));
+    html_append_text(html, json_text(operation, "op"));
     buffer_append_string(html, "</span><code>");
     html_append_text(html, from);
     buffer_append_string(html, *from ? " to " : "");
-    html_append_text(html, text_of(operation, "path"));
+    html_append_text(html, json_text(operation, "path"));
     buffer_append_string(html, "</code></div><p class=\"why\">");
     html_append_text(html,
                      reason ? reason : "no reason is known without the recorded configuration and object");
@@ -87,11 +81,11 @@ static void append_causes(struct buffer *html, const cJSON *causes)
 {
     for (const cJSON *cause = causes ? causes->child : NULL; cause; cause = cause->next) {
         buffer_append_string(html, "<div class=\"cause\"><strong>");
-        html_append_text(html, text_of(cause, "reason"));
+        html_append_text(html, json_text(cause, "reason"));
         buffer_append_string(html, "</strong> <code>");
-        html_append_text(html, text_of(cause, "field"));
+        html_append_text(html, json_text(cause, "field"));
         buffer_append_string(html, "</code><p>");
-        html_append_text(html, text_of(cause, "message"));
+        html_append_text(html, json_text(cause, "message"));
         buffer_append_string(html, "</p></div>");
     }
 }

@@ -34,7 +34,7 @@ bool serve_certificates_new(struct error *error, struct serve_certificates **res
     return true;
 }
 
-static const char *text_of(time_t moment, char text[TIME_BYTES])
+static const char *json_text(time_t moment, char text[TIME_BYTES])
 {
     struct tm calendar;
     strftime(text, TIME_BYTES, "%FT%TZ", gmtime_r(&moment, &calendar));
@@ -52,7 +52,7 @@ static void log_event(const struct certificate_event *event)
     if (event->name)
         log_string(&entry, is_failure ? "step" : "name", event->name);
     if (event->not_after)
-        log_string(&entry, "not_after", text_of(event->not_after, text));
+        log_string(&entry, "not_after", json_text(event->not_after, text));
     if (event->error)
         log_error(&entry, event->error);
     log_end(&entry);

@@ -28,7 +28,7 @@ static const cJSON *find_agent(const struct pod_view *view, size_t *index)
 static const char *find_mount_path(const cJSON *container)
 {
     const cJSON *mount = pod_find_named(json_member(container, "volumeMounts"), VOLUME_SUPERVISOR, NULL);
-    return mount ? pod_string(mount, "mountPath") : NULL;
+    return mount ? json_text(mount, "mountPath") : NULL;
 }
 
 static const char *program_of(const cJSON *container)
@@ -99,11 +99,11 @@ bool verification_marks_read_digest(const cJSON *pod, struct error *error,
     struct error malformed;
     _cleanup_(cJSON_Deletep) cJSON *value = NULL;
     const cJSON *annotations = json_member(json_member(pod, "metadata"), "annotations");
-    const char *annotation = pod_string(annotations, ANNOTATION_INJECTION);
+    const char *annotation = json_text(annotations, ANNOTATION_INJECTION);
     *digest = '\0';
     if (!json_parse(annotation, strlen(annotation), &limits, &malformed, &value))
         return malformed.code != ERROR_NO_MEMORY || error_set_no_memory(error);
-    const char *found = pod_string(value, "config");
+    const char *found = json_text(value, "config");
     if (is_digest(found))
         memcpy(digest, found, MARKS_DIGEST_CHARACTERS + 1);
     return true;
@@ -126,6 +126,6 @@ bool verification_marks_claim_other_origin(const cJSON *pod, const struct config
     if (!verification_marks_read_digest(pod, error, digest))
         return false;
     bool is_other = *digest && strncmp(digest, configuration->digest, MARKS_DIGEST_CHARACTERS) != 0;
-    *claims = is_other || claims_other_version(pod_string(annotations, ANNOTATION_INJECTED_BY));
+    *claims = is_other || claims_other_version(json_text(annotations, ANNOTATION_INJECTED_BY));
     return true;
 }

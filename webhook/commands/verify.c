@@ -76,12 +76,12 @@ static bool name_pod(struct verified_pod *verified, const char *place, const cJS
 {
     const cJSON *metadata = json_member(pod, "metadata");
     const cJSON *labels = json_member(metadata, "labels");
-    const char *workspace = pod_string(labels, LABEL_SANDBOX_WORKSPACE);
+    const char *workspace = json_text(labels, LABEL_SANDBOX_WORKSPACE);
     verified->place = place ? strdup(place) : NULL;
-    verified->namespace_name = strdup(pod_string(metadata, "namespace"));
-    verified->name = strdup(pod_string(metadata, "name"));
+    verified->namespace_name = strdup(json_text(metadata, "namespace"));
+    verified->name = strdup(json_text(metadata, "name"));
     if (asprintf(&verified->sandbox, "%s/%s", *workspace ? workspace : WORKSPACE_DEFAULT,
-                 pod_string(labels, LABEL_SANDBOX_NAME)) < 0)
+                 json_text(labels, LABEL_SANDBOX_NAME)) < 0)
         verified->sandbox = NULL;
     return ((verified->place || !place) && verified->namespace_name && verified->name && verified->sandbox) ||
            error_set_no_memory(error);
@@ -102,8 +102,8 @@ bool verify_results_add(struct verify_results *results, const char *place, cJSON
         if (place)
             error_prefix(error, "%s", place);
         else
-            error_prefix(error, "pod %s/%s", pod_string(json_member(pod, "metadata"), "namespace"),
-                         pod_string(json_member(pod, "metadata"), "name"));
+            error_prefix(error, "pod %s/%s", json_text(json_member(pod, "metadata"), "namespace"),
+                         json_text(json_member(pod, "metadata"), "name"));
         verified_pod_done(&verified);
         return false;
     }

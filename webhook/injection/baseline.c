@@ -36,7 +36,7 @@ static bool deny_if_true(const struct baseline *baseline, const cJSON *object, c
 static bool check_seccomp(const struct baseline *baseline, const cJSON *context, const struct json_path *path)
 {
     const struct json_path *profile_path = JSON_MEMBER(path, "seccompProfile");
-    const char *type = pod_string(json_member(context, "seccompProfile"), "type");
+    const char *type = json_text(json_member(context, "seccompProfile"), "type");
     return strcmp(type, "Unconfined") != 0 ||
            deny(baseline, JSON_MEMBER(profile_path, "type"), "RuntimeDefault, Localhost, or leave it out");
 }
@@ -46,7 +46,7 @@ static bool check_app_armor(const struct baseline *baseline, const cJSON *contex
 {
     static const char *const accepted[] = {"", "RuntimeDefault", "Localhost", NULL};
     const struct json_path *profile_path = JSON_MEMBER(path, "appArmorProfile");
-    const char *type = pod_string(json_member(context, "appArmorProfile"), "type");
+    const char *type = json_text(json_member(context, "appArmorProfile"), "type");
     return is_listed(type, accepted) ||
            deny(baseline, JSON_MEMBER(profile_path, "type"), "RuntimeDefault, Localhost, or leave it out");
 }
@@ -57,13 +57,13 @@ static bool check_selinux(const struct baseline *baseline, const cJSON *context,
         "", "container_t", "container_init_t", "container_kvm_t", "container_engine_t", NULL};
     const cJSON *options = json_member(context, "seLinuxOptions");
     const struct json_path *options_path = JSON_MEMBER(path, "seLinuxOptions");
-    if (!is_listed(pod_string(options, "type"), types) &&
+    if (!is_listed(json_text(options, "type"), types) &&
         !deny(baseline, JSON_MEMBER(options_path, "type"),
               "container_t, container_init_t, container_kvm_t, container_engine_t, or leave it out"))
         return false;
-    if (*pod_string(options, "user") && !deny(baseline, JSON_MEMBER(options_path, "user"), "leave it out"))
+    if (*json_text(options, "user") && !deny(baseline, JSON_MEMBER(options_path, "user"), "leave it out"))
         return false;
-    return !*pod_string(options, "role") || deny(baseline, JSON_MEMBER(options_path, "role"), "leave it out");
+    return !*json_text(options, "role") || deny(baseline, JSON_MEMBER(options_path, "role"), "leave it out");
 }
 
 static bool check_host_process(const struct baseline *baseline, const cJSON *context,
@@ -104,7 +104,7 @@ static bool check_host(const struct baseline *baseline, const cJSON *handler, co
     static const char *const actions[] = {"httpGet", "tcpSocket"};
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         const struct json_path *action_path = JSON_MEMBER(path, actions[i]);
-        if (*pod_string(json_member(handler, actions[i]), "host") &&
+        if (*json_text(json_member(handler, actions[i]), "host") &&
             !deny(baseline, JSON_MEMBER(action_path, "host"), "leave it out: the pod itself is probed"))
             return false;
     }
@@ -157,7 +157,7 @@ static bool check_container(const struct baseline *baseline, const cJSON *contai
     const struct plan *plan = baseline->plan;
     const cJSON *context = json_member(container, "securityContext");
     const struct json_path *context_path = JSON_MEMBER(path, "securityContext");
-    const char *proc_mount = pod_string(context, "procMount");
+    const char *proc_mount = json_text(context, "procMount");
     if (*proc_mount && strcmp(proc_mount, "Default") != 0 &&
         !deny(baseline, JSON_MEMBER(context_path, "procMount"), "Default, or leave it out"))
         return false;
@@ -224,7 +224,7 @@ static bool check_sysctls(const struct baseline *baseline, const cJSON *context,
     cJSON_ArrayForEach(sysctl, json_member(context, "sysctls"))
     {
         const struct json_path *sysctl_path = JSON_ELEMENT(sysctls_path, index++);
-        if (!is_listed(pod_string(sysctl, "name"), accepted) &&
+        if (!is_listed(json_text(sysctl, "name"), accepted) &&
             !deny(baseline, JSON_MEMBER(sysctl_path, "name"), "the sysctls that Kubernetes calls safe"))
             return false;
     }
@@ -236,7 +236,7 @@ static bool check_sysctls(const struct baseline *baseline, const cJSON *context,
 static bool is_our_profile(const struct plan *plan, const char *name)
 {
     return plan_owns_name(plan, name) ||
-           (plan->sandbox.is_marked && strcmp(pod_string(plan->sandbox.agent, "name"), name) == 0);
+           (plan->sandbox.is_marked && strcmp(json_text(plan->sandbox.agent, "name"), name) == 0);
 }
 
 /* The annotations that said the same before the fields existed; the API server still honours them. */

@@ -31,7 +31,7 @@ static bool for_each_container(const struct plan *plan, container_rule *rule, st
 static bool deny_reserved_name(const struct plan *plan, const cJSON *container, const struct json_path *path,
                                struct error *error, struct denial_list *denials)
 {
-    const char *name = pod_string(container, "name");
+    const char *name = json_text(container, "name");
     if (!is_reserved_container(name) || (plan->sandbox.is_marked && plan_owns_container(plan, container)))
         return true;
     return denial_list_add(denials, "ReservedContainer", JSON_MEMBER(path, "name"), error,
@@ -58,7 +58,7 @@ bool container_rules_deny(const struct plan *plan, struct error *error, struct d
 /* A container of the user's beside the agent, which the configuration does not exempt. */
 static bool is_other(const struct plan *plan, const cJSON *container)
 {
-    const char *name = pod_string(container, "name");
+    const char *name = json_text(container, "name");
     if (container == plan->sandbox.agent || plan_owns_container(plan, container))
         return false;
     const struct string_list *allowed = &plan->configuration->allowed_containers;
@@ -78,7 +78,7 @@ static bool deny_unfenced(const struct plan *plan, const cJSON *container, const
         denials, "UnsupervisedContainer", path, error,
         "container %.80s would have the network to itself: in the combined topology the fence wraps "
         "the agent alone; remove it, name it in allowedContainers, or use the sidecar topology",
-        pod_string(container, "name"));
+        json_text(container, "name"));
 }
 
 static bool deny_exec(const cJSON *handler, const struct json_path *path, struct error *error,

@@ -20,7 +20,7 @@ static void remove_strangers(struct editor *editor, cJSON *list, const struct js
     cJSON *next;
     for (cJSON *variable = list ? list->child : NULL; variable && !editor->has_failed; variable = next) {
         next = variable->next;
-        const char *name = pod_string(variable, "name");
+        const char *name = json_text(variable, "name");
         const struct planned_variable *wanted = planned_find_variable(planned, name);
         bool *seen = wanted ? &is_present[wanted - planned->variables] : NULL;
         if (seen && !*seen) {
@@ -47,8 +47,7 @@ static void ensure_variables(struct editor *editor, cJSON *container, const stru
         const cJSON *present = is_present[i] ? pod_find_named(list, wanted->name, &index) : NULL;
         if (!present)
             editor_append(editor, list, list_path, container_build_variable(wanted), wanted->reason);
-        else if (json_member(present, "valueFrom") ||
-                 strcmp(pod_string(present, "value"), wanted->value) != 0)
+        else if (json_member(present, "valueFrom") || strcmp(json_text(present, "value"), wanted->value) != 0)
             editor_replace_element(editor, list, list_path, index, container_build_variable(wanted),
                                    wanted->reason);
     }

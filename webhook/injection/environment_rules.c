@@ -6,10 +6,9 @@
 /* The agent may already have one of ours, with the value we would give it. */
 static bool is_planned(const struct plan *plan, const cJSON *variable)
 {
-    const struct planned_variable *planned =
-        planned_find_variable(&plan->agent, pod_string(variable, "name"));
+    const struct planned_variable *planned = planned_find_variable(&plan->agent, json_text(variable, "name"));
     return planned && !json_member(variable, "valueFrom") &&
-           strcmp(planned->value, pod_string(variable, "value")) == 0;
+           strcmp(planned->value, json_text(variable, "value")) == 0;
 }
 
 static bool is_protected(const char *name)
@@ -20,10 +19,10 @@ static bool is_protected(const char *name)
 static bool deny_variable(const struct plan *plan, const cJSON *container, const cJSON *variable,
                           const struct json_path *path, struct error *error, struct denial_list *denials)
 {
-    const char *name = pod_string(variable, "name");
+    const char *name = json_text(variable, "name");
     const struct json_path *source_path = JSON_MEMBER(path, "valueFrom");
     const cJSON *secret = json_member(json_member(variable, "valueFrom"), "secretKeyRef");
-    if (!secret_rule_deny(pod_string(secret, "name"),
+    if (!secret_rule_deny(json_text(secret, "name"),
                           JSON_MEMBER(JSON_MEMBER(source_path, "secretKeyRef"), "name"), error, denials))
         return false;
     bool is_agent = container == plan->sandbox.agent;
@@ -53,7 +52,7 @@ static bool deny_environment_from(const struct plan *plan, const cJSON *containe
     {
         const struct json_path *source_path = JSON_MEMBER(JSON_ELEMENT(list_path, index), "secretRef");
         index++;
-        if (!secret_rule_deny(pod_string(json_member(source, "secretRef"), "name"),
+        if (!secret_rule_deny(json_text(json_member(source, "secretRef"), "name"),
                               JSON_MEMBER(source_path, "name"), error, denials))
             return false;
     }

@@ -59,7 +59,7 @@ static bool plan_present_spec(struct plan *plan, const struct json_path *agent_p
                               struct denial_list *denials)
 {
     const cJSON *variable = pod_find_named(json_member(plan->sandbox.agent, "env"), SPEC_NAME, NULL);
-    const char *text = pod_string(variable, "value");
+    const char *text = json_text(variable, "value");
     bool is_encoded = strncmp(text, SPEC_ENCODED_PREFIX, sizeof SPEC_ENCODED_PREFIX - 1) == 0;
     struct error why_not = {0};
     if (is_encoded ? is_encoded_spec(text + sizeof SPEC_ENCODED_PREFIX - 1, &why_not)
@@ -184,9 +184,9 @@ static size_t collect_entries(const struct plan *plan, const cJSON *list, struct
     const cJSON *variable;
     cJSON_ArrayForEach(variable, list)
     {
-        struct entry entry = {.name = pod_string(variable, "name"), .order = count};
+        struct entry entry = {.name = json_text(variable, "name"), .order = count};
         if (!json_member(variable, "valueFrom"))
-            entry.value = pod_string(variable, "value");
+            entry.value = json_text(variable, "value");
         if (is_users_name(entry.name))
             entries[count++] = entry;
     }

@@ -56,8 +56,8 @@ static void remove_strangers(struct editor *editor, cJSON *list, const struct js
     cJSON *next;
     for (cJSON *mount = list ? list->child : NULL; mount && !editor->has_failed; mount = next) {
         next = mount->next;
-        const char *volume = pod_string(mount, "name");
-        const char *mount_path = pod_string(mount, "mountPath");
+        const char *volume = json_text(mount, "name");
+        const char *mount_path = json_text(mount, "mountPath");
         const struct planned_mount *wanted = planned_find_mount(planned, volume, mount_path);
         bool *seen = wanted ? &is_seen[wanted - planned->mounts] : NULL;
         if (seen && !*seen) {
@@ -77,8 +77,8 @@ static cJSON *find_mount(cJSON *list, const struct planned_mount *planned, size_
     cJSON *mount;
     cJSON_ArrayForEach(mount, list)
     {
-        if (strcmp(pod_string(mount, "name"), planned->volume) == 0 &&
-            strcmp(pod_string(mount, "mountPath"), planned->path) == 0)
+        if (strcmp(json_text(mount, "name"), planned->volume) == 0 &&
+            strcmp(json_text(mount, "mountPath"), planned->path) == 0)
             return mount;
         (*index)++;
     }

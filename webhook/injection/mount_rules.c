@@ -30,14 +30,14 @@ static const char *find_control_root(const struct plan *plan, const char *path)
 
 static bool has_sub_path(const cJSON *mount)
 {
-    return *pod_string(mount, "subPath") || *pod_string(mount, "subPathExpr");
+    return *json_text(mount, "subPath") || *json_text(mount, "subPathExpr");
 }
 
 static bool deny_mount(const struct plan *plan, const cJSON *mount, const struct json_path *path,
                        struct error *error, struct denial_list *denials)
 {
-    const char *volume = pod_string(mount, "name");
-    const char *mount_path = pod_string(mount, "mountPath");
+    const char *volume = json_text(mount, "name");
+    const char *mount_path = json_text(mount, "mountPath");
     bool is_workspace = strcmp(volume, VOLUME_WORKSPACE) == 0;
     if ((is_reserved_volume(volume) || is_workspace) && has_sub_path(mount))
         return denial_list_add(denials, "ReservedVolumeSubPath", JSON_MEMBER(path, "subPath"), error,
@@ -59,8 +59,8 @@ static bool deny_mount(const struct plan *plan, const cJSON *mount, const struct
  */
 static bool is_left_to_edits(const struct plan *plan, const cJSON *container, const cJSON *mount)
 {
-    const char *volume = pod_string(mount, "name");
-    const char *path = pod_string(mount, "mountPath");
+    const char *volume = json_text(mount, "name");
+    const char *path = json_text(mount, "mountPath");
     if (container != plan->sandbox.agent)
         return false;
     if (planned_find_mount(&plan->agent, volume, path) && !has_sub_path(mount))

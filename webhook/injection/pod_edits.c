@@ -23,7 +23,7 @@ static void add_missing(struct plan *plan, struct editor *editor, const char *ke
 static void remove_app_armor_annotations(struct plan *plan, struct editor *editor)
 {
     const size_t prefix = sizeof ANNOTATION_APP_ARMOR - 1;
-    const char *agent = pod_string(plan->sandbox.agent, "name");
+    const char *agent = json_text(plan->sandbox.agent, "name");
     cJSON *annotations = plan->sandbox.is_marked ? NULL : plan->view.annotations;
     cJSON *next;
     for (cJSON *annotation = annotations ? annotations->child : NULL; annotation; annotation = next) {
@@ -61,7 +61,7 @@ static cJSON *find_alias(cJSON *list, const char *ip, size_t *index)
     cJSON *alias;
     cJSON_ArrayForEach(alias, list)
     {
-        if (strcmp(pod_string(alias, "ip"), ip) == 0)
+        if (strcmp(json_text(alias, "ip"), ip) == 0)
             return alias;
         (*index)++;
     }

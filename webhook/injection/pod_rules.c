@@ -7,7 +7,7 @@
 
 static bool deny_restart_policy(const struct plan *plan, struct error *error, struct denial_list *denials)
 {
-    const char *policy = pod_string(plan->view.spec, "restartPolicy");
+    const char *policy = json_text(plan->view.spec, "restartPolicy");
     if (strcmp(policy, "Never") == 0)
         return true;
     return denial_list_add(denials, "RestartPolicy", JSON_MEMBER(&pod_path_spec, "restartPolicy"), error,
@@ -20,7 +20,7 @@ static bool deny_agent_restart(const struct plan *plan, struct error *error, str
 {
     const cJSON *agent = plan->sandbox.agent;
     const struct json_path *path = JSON_ELEMENT(&pod_path_containers, plan->sandbox.agent_index);
-    const char *policy = pod_string(agent, "restartPolicy");
+    const char *policy = json_text(agent, "restartPolicy");
     const cJSON *rules = json_member(agent, "restartPolicyRules");
     bool has_rules = rules && rules->child;
     if (!has_rules && (!*policy || strcmp(policy, "Never") == 0))
@@ -116,7 +116,7 @@ static bool matches_image(const char *pattern, const char *image)
 static bool deny_image(const struct plan *plan, struct error *error, struct denial_list *denials)
 {
     const struct string_list *allowed = &plan->configuration->allowed_images;
-    const char *image = pod_string(plan->sandbox.agent, "image");
+    const char *image = json_text(plan->sandbox.agent, "image");
     for (size_t i = 0; i < allowed->count; i++) {
         if (matches_image(allowed->items[i], image))
             return true;

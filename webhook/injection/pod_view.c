@@ -11,19 +11,13 @@ const struct json_path pod_path_containers = {.parent = &pod_path_spec, .key = "
 const struct json_path pod_path_init_containers = {.parent = &pod_path_spec, .key = "initContainers"};
 const struct json_path pod_path_volumes = {.parent = &pod_path_spec, .key = "volumes"};
 
-const char *pod_string(const cJSON *object, const char *key)
-{
-    const cJSON *member = json_member(object, key);
-    return cJSON_IsString(member) ? member->valuestring : "";
-}
-
 cJSON *pod_find_named(const cJSON *list, const char *name, size_t *index)
 {
     size_t at = 0;
     cJSON *element;
     cJSON_ArrayForEach(element, list)
     {
-        if (strcmp(pod_string(element, "name"), name) == 0) {
+        if (strcmp(json_text(element, "name"), name) == 0) {
             if (index)
                 *index = at;
             return element;

@@ -38,9 +38,6 @@ extern const struct json_path pod_path_volumes;
  * POD_LIST_ELEMENTS. */
 bool pod_view_open(cJSON *pod, struct error *error, struct pod_view *view) _warn_unused_result_;
 
-/* The string member, or "" when it is absent. */
-const char *pod_string(const cJSON *object, const char *key);
-
 /* The element of `list` (may be NULL) whose "name" is `name`, and its index; NULL when there is none. */
 cJSON *pod_find_named(const cJSON *list, const char *name, size_t *index);
 

@@ -12,7 +12,7 @@
 bool sandbox_is_selected(const cJSON *pod)
 {
     const cJSON *labels = json_member(json_member(pod, "metadata"), "labels");
-    return strcmp(pod_string(labels, LABEL_MANAGED_BY), LABEL_MANAGED_BY_VALUE) == 0;
+    return strcmp(json_text(labels, LABEL_MANAGED_BY), LABEL_MANAGED_BY_VALUE) == 0;
 }
 
 static bool is_lower_alphanumeric(char character)
@@ -79,8 +79,8 @@ static enum credential choose_credential(const struct plan *plan)
     const cJSON *owner;
     cJSON_ArrayForEach(owner, json_member(plan->view.metadata, "ownerReferences"))
     {
-        if (pod_is_true(owner, "controller") && strcmp(pod_string(owner, "kind"), "Sandbox") == 0 &&
-            strncmp(pod_string(owner, "apiVersion"), group, sizeof group - 1) == 0)
+        if (pod_is_true(owner, "controller") && strcmp(json_text(owner, "kind"), "Sandbox") == 0 &&
+            strncmp(json_text(owner, "apiVersion"), group, sizeof group - 1) == 0)
             return CREDENTIAL_SERVICE_ACCOUNT;
     }
     return CREDENTIAL_SANDBOX_TOKEN;
@@ -93,8 +93,8 @@ static bool has_workspace(const struct plan *plan)
     const cJSON *mount;
     cJSON_ArrayForEach(mount, json_member(plan->sandbox.agent, "volumeMounts"))
     {
-        if (strcmp(pod_string(mount, "name"), VOLUME_WORKSPACE) == 0 &&
-            mount_paths_are_same(pod_string(mount, "mountPath"), WORKSPACE_MOUNT_PATH))
+        if (strcmp(json_text(mount, "name"), VOLUME_WORKSPACE) == 0 &&
+            mount_paths_are_same(json_text(mount, "mountPath"), WORKSPACE_MOUNT_PATH))
             return true;
     }
     return false;
@@ -115,9 +115,9 @@ static const char *find_log_level(const cJSON *agent)
     const cJSON *variable;
     cJSON_ArrayForEach(variable, json_member(agent, "env"))
     {
-        if (strcmp(pod_string(variable, "name"), "OPENSHELL_LOG_LEVEL") == 0 &&
+        if (strcmp(json_text(variable, "name"), "OPENSHELL_LOG_LEVEL") == 0 &&
             !json_member(variable, "valueFrom"))
-            level = pod_string(variable, "value");
+            level = json_text(variable, "value");
     }
     return level && *level ? level : NULL;
 }
@@ -127,8 +127,8 @@ bool sandbox_identify(struct plan *plan, struct error *error, struct denial_list
     struct sandbox *sandbox = &plan->sandbox;
     if (!check_labels(plan, error, denials))
         return false;
-    sandbox->id = pod_string(plan->view.labels, LABEL_SANDBOX_ID);
-    sandbox->name = pod_string(plan->view.labels, LABEL_SANDBOX_NAME);
+    sandbox->id = json_text(plan->view.labels, LABEL_SANDBOX_ID);
+    sandbox->name = json_text(plan->view.labels, LABEL_SANDBOX_NAME);
     sandbox->agent = pod_find_named(plan->view.containers, CONTAINER_AGENT, &sandbox->agent_index);
     if (!sandbox->agent) {
         sandbox->agent_index = 0;

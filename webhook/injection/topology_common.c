@@ -223,8 +223,8 @@ void topology_plan_workspace(struct plan *plan)
     if (!plan->sandbox.has_workspace)
         return;
     struct planned_container *seed = plan_add_init_container(
-        plan, CONTAINER_WORKSPACE_INIT, pod_string(plan->sandbox.agent, "image"),
-        pod_string(plan->sandbox.agent, "imagePullPolicy"),
+        plan, CONTAINER_WORKSPACE_INIT, json_text(plan->sandbox.agent, "image"),
+        json_text(plan->sandbox.agent, "imagePullPolicy"),
         "fills a fresh workspace from the image's /sandbox, which the volume would otherwise hide");
     plan_add_argument(plan, seed, "sh");
     plan_add_argument(plan, seed, "-c");

@@ -8,7 +8,7 @@
 static bool deny_token(const struct plan *plan, const cJSON *token, const struct json_path *path,
                        struct error *error, struct denial_list *denials)
 {
-    bool is_gateway = strcmp(pod_string(token, "audience"), "openshell-gateway") == 0;
+    bool is_gateway = strcmp(json_text(token, "audience"), "openshell-gateway") == 0;
     if (!token || (plan->configuration->allow_service_account_token && !is_gateway))
         return true;
     return denial_list_add(denials, "ServiceAccountToken", path, error,
@@ -27,7 +27,7 @@ static bool deny_projected(const struct plan *plan, const cJSON *volume, const s
     {
         const struct json_path *source_path = JSON_ELEMENT(sources_path, index++);
         const struct json_path *secret_path = JSON_MEMBER(source_path, "secret");
-        if (!secret_rule_deny(pod_string(json_member(source, "secret"), "name"),
+        if (!secret_rule_deny(json_text(json_member(source, "secret"), "name"),
                               JSON_MEMBER(secret_path, "name"), error, denials) ||
             !deny_token(plan, json_member(source, "serviceAccountToken"),
                         JSON_MEMBER(source_path, "serviceAccountToken"), error, denials))
@@ -40,7 +40,7 @@ static bool deny_projected(const struct plan *plan, const cJSON *volume, const s
 static bool deny_reserved(const struct plan *plan, const cJSON *volume, const struct json_path *path,
                           struct error *error, struct denial_list *denials)
 {
-    const char *name = pod_string(volume, "name");
+    const char *name = json_text(volume, "name");
     const struct planned_volume *planned = plan_find_volume(plan, name);
     bool matches = false;
     if (planned && !volume_matches(planned, volume, error, &matches))
@@ -54,7 +54,7 @@ static bool deny_reserved(const struct plan *plan, const cJSON *volume, const st
 static bool deny_volume(const struct plan *plan, const cJSON *volume, const struct json_path *path,
                         struct error *error, struct denial_list *denials)
 {
-    const char *name = pod_string(volume, "name");
+    const char *name = json_text(volume, "name");
     if (is_reserved_volume(name))
         return deny_reserved(plan, volume, path, error, denials);
     if (strcmp(name, VOLUME_WORKSPACE) == 0 && !json_member(volume, "persistentVolumeClaim"))
@@ -62,7 +62,7 @@ static bool deny_volume(const struct plan *plan, const cJSON *volume, const stru
             denials, "ReservedVolume", path, error,
             "the name workspace is reserved for a persistent volume claim; use one, or another name");
     const struct json_path *secret_path = JSON_MEMBER(path, "secret");
-    return secret_rule_deny(pod_string(json_member(volume, "secret"), "secretName"),
+    return secret_rule_deny(json_text(json_member(volume, "secret"), "secretName"),
                             JSON_MEMBER(secret_path, "secretName"), error, denials) &&
            deny_projected(plan, volume, path, error, denials);
 }

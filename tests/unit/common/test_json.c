@@ -312,6 +312,23 @@ static void finds_duplicates_among_many_members(void **state)
     }
 }
 
+static void text_of_a_member_is_never_null(void **state)
+{
+    (void) state;
+    static const char *const without[] = {"empty", "n", "i", "big", "o", "a", "t", "absent"};
+    struct error error;
+    _cleanup_(cJSON_Deletep) cJSON *value = NULL;
+    assert_true(parse("{\"s\":\"x\",\"empty\":\"\",\"n\":null,\"i\":5,\"big\":9007199254740993,\"o\":{},"
+                      "\"a\":[\"x\"],\"t\":true}",
+                      &error, &value));
+    assert_string_equal(json_text(value, "s"), "x");
+    assert_ptr_equal(json_text(value, "s"), json_member(value, "s")->valuestring);
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
+        assert_string_equal(json_text(value, without[i]), "");
+    assert_string_equal(json_text(json_member(value, "a"), "x"), "");
+    assert_string_equal(json_text(NULL, "s"), "");
+}
+
 static void reads_members_by_type_and_names_the_field(void **state)
 {
     (void) state;
@@ -425,6 +442,7 @@ int main(void)
         cmocka_unit_test(prints_what_is_special_at_every_place),
         cmocka_unit_test(says_when_the_text_does_not_fit),
         cmocka_unit_test(finds_duplicates_among_many_members),
+        cmocka_unit_test(text_of_a_member_is_never_null),
         cmocka_unit_test(reads_members_by_type_and_names_the_field),
         cmocka_unit_test(prints_fields_and_pointers),
         cmocka_unit_test(compares_without_regard_to_member_order),
