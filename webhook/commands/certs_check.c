@@ -85,46 +85,63 @@ static bool check_configurations(const cJSON *report, struct error *error)
     return true;
 }
 
-/* What is served at the line's address, by the directory's bundle. */
-static bool check_served(const struct certs_place *place, const struct certs_line *line, struct error *error)
+static bool check_files(const struct certs_line *line, time_t margin_s, struct error *error)
 {
-    char host[CERTS_HOST_BYTES];
-    struct authorities authorities = {0};
-    _cleanup_(certificate_list_freep) certificate_list *chain = NULL;
-    _cleanup_(certificate_list_freep) certificate_list *bundle = NULL;
-    certs_place_host(place, line, host);
-    if (!certs_place_read(place, error, &authorities, NULL))
-        return false;
-    bool is_verified = authorities_make_bundle(&authorities, error, &bundle) &&
-                       certs_place_read_serving(place, line, error, &chain) &&
-                       certificate_verify(chain, bundle, host, time(NULL), error);
-    authorities_done(&authorities);
-    return is_verified;
-}
-
-static bool check_place(const struct certs_place *place, const struct certs_line *line, time_t margin_s,
-                        struct error *error)
-{
-    struct authorities authorities = {0};
-    _cleanup_(cJSON_Deletep) cJSON *report = NULL;
-    if (!certs_place_read(place, error, &authorities, NULL))
-        return false;
-    bool is_valid =
-        certificate_check_time(authorities.current.certificate, time(NULL), margin_s, "the authority", error);
-    authorities_done(&authorities);
-    if (!is_valid)
-        return false;
-    if (!place->is_directory)
-        return certs_report_make(place, line, time(NULL), error, &report) &&
-               check_configurations(report, error);
-    if (line->address)
-        return check_served(place, line, error);
     char certificate[PATH_BYTES], key[PATH_BYTES], bundle[PATH_BYTES];
     snprintf(certificate, sizeof certificate, "%s/%s", line->directory, FILE_STORE_CERTIFICATE);
     snprintf(key, sizeof key, "%s/%s", line->directory, FILE_STORE_KEY);
     snprintf(bundle, sizeof bundle, "%s/%s", line->directory, FILE_STORE_BUNDLE);
     const struct pair pair = {.certificate = certificate, .key = key, .bundle = bundle, .host = line->host};
     return check_pair(&pair, margin_s, error);
+}
+
+/* What is served, by the directory's bundle. */
+static bool check_by_bundle(const struct certs_place *place, const struct certs_line *line,
+                            const struct authorities *authorities, certificate_list *served,
+                            struct error *error)
+{
+    char host[CERTS_HOST_BYTES];
+    _cleanup_(certificate_list_freep) certificate_list *bundle = NULL;
+    certs_place_host(place, line, host);
+    return authorities_make_bundle(authorities, error, &bundle) &&
+           certificate_verify(served, bundle, host, time(NULL), error);
+}
+
+static bool check_cluster(const struct certs_place *place, const struct certs_line *line,
+                          const certificate_list *served, struct error *error)
+{
+    _cleanup_(cJSON_Deletep) cJSON *report = NULL;
+    return certs_report_make(place, line, served, time(NULL), error, &report) &&
+           check_configurations(report, error);
+}
+
+/* What hangs on the authorities: what is served at the line's address, else the pair of the directory, and
+ * what the cluster trusts. */
+static bool check_serving(const struct certs_place *place, const struct certs_line *line,
+                          const struct authorities *authorities, time_t margin_s, struct error *error)
+{
+    _cleanup_(certificate_list_freep) certificate_list *served = NULL;
+    if (line->address && (!certs_place_read_serving(place, line, error, &served) ||
+                          !certificate_check_time(sk_X509_value(served, 0), time(NULL), margin_s,
+                                                  "the served certificate", error)))
+        return false;
+    if (!place->is_directory)
+        return check_cluster(place, line, served, error);
+    return served ? check_by_bundle(place, line, authorities, served, error)
+                  : check_files(line, margin_s, error);
+}
+
+static bool check_place(const struct certs_place *place, const struct certs_line *line, time_t margin_s,
+                        struct error *error)
+{
+    struct authorities authorities = {0};
+    if (!certs_place_read(place, error, &authorities, NULL))
+        return false;
+    bool is_valid = certificate_check_time(authorities.current.certificate, time(NULL), margin_s,
+                                           "the authority", error) &&
+                    check_serving(place, line, &authorities, margin_s, error);
+    authorities_done(&authorities);
+    return is_valid;
 }
 
 bool certs_check(const struct certs_line *line, struct error *error, struct buffer *output, int *exit_code)

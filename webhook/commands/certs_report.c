@@ -176,16 +176,14 @@ static bool add_cluster(cJSON *report, const struct view *view, struct error *er
                              options->validating_configuration, error);
 }
 
-bool certs_report_make(const struct certs_place *place, const struct certs_line *line, time_t now,
-                       struct error *error, cJSON **result)
+bool certs_report_make(const struct certs_place *place, const struct certs_line *line,
+                       const certificate_list *served, time_t now, struct error *error, cJSON **result)
 {
     struct authorities authorities = {0};
-    _cleanup_(certificate_list_freep) certificate_list *served = NULL;
     _cleanup_(cJSON_Deletep) cJSON *report = cJSON_CreateObject();
     if (!report)
         return error_set_no_memory(error);
-    if (!certs_place_read_serving(place, line, error, &served) ||
-        !certs_place_read(place, error, &authorities, NULL))
+    if (!certs_place_read(place, error, &authorities, NULL))
         return false;
     const struct view view = {.place = place,
                               .line = line,

@@ -4,10 +4,11 @@
 #include "webhook/commands/certs.h"
 
 /* Builds {"authorities": [...], "serving": {...}, "lease": {...}, "webhooks": [...]}; what there is none of
- * is absent. What is served is known from a directory, or from the address that the line gives. The caller
- * owns `*report`. */
-bool certs_report_make(const struct certs_place *place, const struct certs_line *line, time_t now,
-                       struct error *error, cJSON **report) _warn_unused_result_;
+ * is absent. `served`: what certs_place_read_serving has found, NULL for nothing. The caller owns `*report`.
+ */
+bool certs_report_make(const struct certs_place *place, const struct certs_line *line,
+                       const certificate_list *served, time_t now, struct error *error,
+                       cJSON **report) _warn_unused_result_;
 
 /* Appends the same for people. */
 void certs_report_append_table(const cJSON *report, struct buffer *output);

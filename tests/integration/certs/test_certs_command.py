@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "support"))
-import injector  # noqa: E402, the folder is known only now
+import fake_api  # noqa: E402, the folder is known only now
+import injector  # noqa: E402
 
 HOST = "openshell-injector.openshell-injector.svc"
 ALGORITHMS = ("ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-3072", "rsa-4096")
@@ -275,13 +276,48 @@ class CertsTest(unittest.TestCase):
         for address in ("127.0.0.1", ":8443", "::1:8443", "name:https", "name:"):
             self.assertIn("must be HOST:PORT", self.certs("status", f"--address={address}", code=2))
 
+    def test_days_count_for_what_is_served(self):
+        self.certs("init")
+        self.sign_again(-datetime.timedelta(days=1), datetime.timedelta(days=6, minutes=5))
+        address = f"--address={self.serve(handshakes=2)}"
+        self.assertEqual(self.certs("check", address, "--days=6"), "ok\n")
+        self.assertEqual(self.certs("check", address, "--days=7", code=1), "the served certificate expires in 6 days\n")
+
+    def serve_cluster(self):
+        """An API server that has the folder's authority, and webhooks that trust it; its kubeconfig."""
+        encoded = {name: base64.b64encode((self.folder / "one" / name).read_bytes()).decode() for name in FILES}
+        name = "openshell-injector"
+        client = {"service": {"namespace": name, "name": name}, "caBundle": encoded["ca-bundle.crt"]}
+        configuration = {"metadata": {"name": name}, "webhooks": [{"name": "ours", "clientConfig": client}]}
+        kinds = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
+        server = fake_api.FakeServer({
+            f"/apis/admissionregistration.k8s.io/v1/{kind}/{name}": configuration for kind in kinds} | {
+            f"/api/v1/namespaces/{name}/secrets/{name}-authorities": {
+                "metadata": {"name": f"{name}-authorities"},
+                "data": {"authorities.json": encoded["authorities.json"]}}})
+        self.addCleanup(server.close)
+        kubeconfig = self.folder / "kubeconfig"
+        fake_api.write_kubeconfig(kubeconfig, server.server_address[1])
+        return kubeconfig
+
+    def test_days_count_for_what_a_replica_of_the_cluster_serves(self):
+        self.certs("init")
+        self.sign_again(-datetime.timedelta(days=1), datetime.timedelta(days=6, minutes=5))
+        arguments = ("certs", "check", f"--kubeconfig={self.serve_cluster()}", "--namespace=openshell-injector")
+        address = f"--address={self.serve(handshakes=2)}"
+        for more, expected in ((("--days=7",), (0, "ok\n")),
+                               (("--days=6", address), (0, "ok\n")),
+                               (("--days=7", address), (1, "the served certificate expires in 6 days\n"))):
+            result = injector.run(*arguments, *more)
+            self.assertEqual((result.returncode, result.stdout), expected, result.stderr)
+
     def cut(self, path):
         shorter = self.folder / f"cut-{path.name}"
         shorter.write_text(path.read_text()[:-40])
         return shorter
 
-    def expire(self):
-        """Has the authority sign the serving certificate again, as it was made but for a life that has ended."""
+    def sign_again(self, since, until):
+        """Has the authority sign the serving certificate again, valid from now + `since` to now + `until`."""
         path = self.folder / "one/tls.crt"
         authority = json.loads((self.folder / "one/authorities.json").read_text())["current"]
         key = serialization.load_pem_private_key(authority["key"].encode(), None)
@@ -289,13 +325,13 @@ class CertsTest(unittest.TestCase):
         now = datetime.datetime.utcnow()
         builder = x509.CertificateBuilder(extensions=list(made.extensions)).subject_name(made.subject).issuer_name(
             made.issuer).public_key(made.public_key()).serial_number(x509.random_serial_number()).not_valid_before(
-                now - datetime.timedelta(days=10)).not_valid_after(now - datetime.timedelta(days=3))
+                now + since).not_valid_after(now + until)
         path.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
     def test_expired_certificate_is_found(self):
         self.certs("init")
         self.assert_verified(self.bundle(), self.folder / "one/tls.crt")
-        self.expire()
+        self.sign_again(-datetime.timedelta(days=10), -datetime.timedelta(days=3))
         self.assert_refused(self.bundle(), self.folder / "one/tls.crt")
         self.assertIn("the certificate has expired", self.certs("check", code=1))
 

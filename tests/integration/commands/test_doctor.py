@@ -3,60 +3,19 @@
 that answers what it is told. What a real one answers: tests/e2e/test_doctor.py.
 """
 
-import http.server
 import json
 import pathlib
 import socket
 import tempfile
-import threading
 import unittest
 
 import sample  # noqa: F401, which knows the folder of what follows
 from test_explain import ESCAPE, on_a_terminal
+import fake_api
 import injector
+from fake_api import status
 
 VERSION = {"major": "1", "minor": "35", "gitVersion": "v1.35.0"}
-STATUS_REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 500: "InternalError"}
-
-
-def status(code, message):
-    return code, {"kind": "Status", "code": code, "reason": STATUS_REASONS[code], "message": message}
-
-
-class FakeServer(http.server.ThreadingHTTPServer):
-    """Answers GET and POST by `answers`: path to (status, object), or to an object; else 404. `seen` has each path."""
-
-    def __init__(self, answers):
-        self.answers = answers
-        self.seen = []
-        super().__init__(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.shutdown()
-        self.server_close()
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def respond(self):
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        path = self.path.partition("?")[0]
-        self.server.seen.append((self.command, self.path, self.headers["Accept"]))
-        answer = self.server.answers.get(path, status(404, f"{path} not found"))
-        code, value = answer if isinstance(answer, tuple) else (200, answer)
-        body = json.dumps(value).encode()
-        self.send_response(code)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_POST = respond
-
-    def log_message(self, format, *arguments):
-        """Nothing: the test says what went wrong."""
 
 
 class Doctor(unittest.TestCase):
@@ -67,14 +26,11 @@ class Doctor(unittest.TestCase):
 
     def kubeconfig(self, port):
         path = self.directory / f"{port}.kubeconfig"
-        path.write_text(json.dumps({
-            "apiVersion": "v1", "kind": "Config", "current-context": "c",
-            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c"}}]}))
+        fake_api.write_kubeconfig(path, port)
         return path
 
     def serve(self, answers):
-        server = FakeServer(answers)
+        server = fake_api.FakeServer(answers)
         self.addCleanup(server.close)
         return server, self.kubeconfig(server.server_address[1])
 
