@@ -46,6 +46,16 @@ class Manual(unittest.TestCase):
             described = sorted(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)(?: \S+)?$", text, re.MULTILINE))
             self.assertEqual(described, own_options(command), command)
 
+    def test_the_synopsis_has_each_option(self):
+        for command in COMMANDS:
+            text = text_of(PROJECT / f"docs/man/openshell-injector-{command}.1")
+            synopsis = text.split("\nSYNOPSIS\n")[1].split("\nDESCRIPTION\n")[0]
+            if "[option ...]" in synopsis:
+                continue
+            for short, option in re.findall(r"(?m)^ +(?:(-\w), )?(--[a-z-]+)(?: \S+)?$", text):
+                if option != "--help":
+                    self.assertRegex(synopsis, rf"(?<![\w-])({short or option}|{option}) ", command)
+
     def test_every_subcommand_of_audit_and_its_options_are_described(self):
         text = text_of(PROJECT / "docs/man/openshell-injector-audit.1")
         subcommands = re.findall(r"^  (\w+) ", injector.run("audit", "--help").stdout, re.MULTILINE)
