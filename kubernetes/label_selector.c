@@ -37,19 +37,39 @@ static bool meets_requirement(const cJSON *requirement, const cJSON *labels)
     return strcmp(operation, "DoesNotExist") == 0 && !label;
 }
 
-bool label_selector_matches(const cJSON *selector, const cJSON *labels)
+/* `known`: the one label whose presence and value `labels` tell; NULL: all. */
+static enum label_selection select_labels(const cJSON *selector, const cJSON *labels, const char *known)
 {
+    enum label_selection selection = LABELS_SELECTED;
     const cJSON *item;
     cJSON_ArrayForEach(item, json_member(selector, "matchLabels"))
     {
         const char *label = label_of(labels, item->string);
-        if (!label || !cJSON_IsString(item) || strcmp(label, item->valuestring) != 0)
-            return false;
+        if (known && strcmp(item->string, known) != 0)
+            selection = LABELS_UNKNOWN;
+        else if (!label || !cJSON_IsString(item) || strcmp(label, item->valuestring) != 0)
+            return LABELS_NOT_SELECTED;
     }
     cJSON_ArrayForEach(item, json_member(selector, "matchExpressions"))
     {
-        if (!meets_requirement(item, labels))
-            return false;
+        const char *key = json_text(item, "key");
+        if (known && *key && strcmp(key, known) != 0)
+            selection = LABELS_UNKNOWN;
+        else if (!meets_requirement(item, labels))
+            return LABELS_NOT_SELECTED;
     }
-    return true;
+    return selection;
+}
+
+bool label_selector_matches(const cJSON *selector, const cJSON *labels)
+{
+    return select_labels(selector, labels, NULL) == LABELS_SELECTED;
+}
+
+enum label_selection label_selector_select(const cJSON *selector, const char *key, const char *value)
+{
+    cJSON label = {.type = cJSON_String, .valuestring = (char *) value, .string = (char *) key};
+    cJSON labels = {.type = cJSON_Object, .child = &label};
+    label.prev = &label;
+    return select_labels(selector, &labels, key);
 }

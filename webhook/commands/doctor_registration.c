@@ -3,11 +3,9 @@
 #include "common/names.h"
 #include "kubernetes/label_selector.h"
 #include "webhook/commands/doctor_judge.h"
-#include "webhook/injection/pod_view.h"
+#include "webhook/commands/doctor_selector.h"
 
 #include <string.h>
-
-#define NAMESPACE_NAME_LABEL "kubernetes.io/metadata.name"
 
 /* A member of a webhook that must be one word. */
 struct word {
@@ -114,27 +112,40 @@ static void judge_object_selector(const struct registration_judgement *judgement
                          "selects " LABEL_MANAGED_BY "=" LABEL_MANAGED_BY_VALUE " alone", NULL);
 }
 
-static bool selects_namespace(const cJSON *selector, const char *name, const cJSON *labels)
+/* Whether the sandboxes' namespace is selected; false: a check has been added. */
+static bool judge_sandboxes_selected(const struct registration_judgement *judgement, const char *check,
+                                     const cJSON *selector)
 {
-    return labels ? label_selector_matches(selector, labels) : selects(selector, NAMESPACE_NAME_LABEL, name);
+    char message[REGISTRATION_TEXT_BYTES];
+    const char *name = judgement->request->sandbox_namespace;
+    switch (doctor_select_namespace(selector, name, judgement->request->namespace_labels)) {
+    case LABELS_SELECTED:
+        break;
+    case LABELS_NOT_SELECTED:
+        snprintf(message, sizeof message, "does not select namespace %.253s: its sandboxes pass unseen",
+                 name);
+        registration_add(
+            judgement, CHECK_FAILED, check, message,
+            "let namespaceSelector leave out kube-system and the injector's own namespace alone");
+        return false;
+    case LABELS_UNKNOWN:
+        snprintf(message, sizeof message,
+                 "whether it takes sandboxes cannot be told without the labels of namespace %.253s", name);
+        registration_add(judgement, CHECK_WARNING, check, message, NAMESPACE_LABELS_ADVICE);
+        return false;
+    }
+    return true;
 }
 
 static void judge_namespace_selector(const struct registration_judgement *judgement)
 {
     static const char check[] = "namespace-selector";
     char message[REGISTRATION_TEXT_BYTES];
-    const struct registration_request *request = judgement->request;
     const cJSON *selector = json_member(judgement->webhook, "namespaceSelector");
     const cJSON *service = json_member(json_member(judgement->webhook, "clientConfig"), "service");
     const char *own = json_text(service, "namespace");
-    if (!selects_namespace(selector, request->sandbox_namespace, request->namespace_labels)) {
-        snprintf(message, sizeof message, "does not select namespace %.253s: its sandboxes pass unseen",
-                 request->sandbox_namespace);
-        registration_add(
-            judgement, CHECK_FAILED, check, message,
-            "let namespaceSelector leave out kube-system and the injector's own namespace alone");
+    if (!judge_sandboxes_selected(judgement, check, selector))
         return;
-    }
     bool takes_system = selects(selector, NAMESPACE_NAME_LABEL, "kube-system");
     bool takes_own = *own && selects(selector, NAMESPACE_NAME_LABEL, own);
     if (takes_system || takes_own)

@@ -1,7 +1,6 @@
 #include "certs/webhook_bundles.h"
 #include "common/json.h"
 #include "webhook/commands/doctor_registration.h"
-#include "webhook/injection/pod_view.h"
 
 /* With less than this left somebody should have renewed it. */
 #define MARGIN_S ((time_t) 7 * 86400)

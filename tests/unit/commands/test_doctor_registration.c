@@ -223,16 +223,29 @@ static void finds_each_member_that_is_another(void **state)
 static void labels_of_the_namespace_decide_where_they_are_known(void **state)
 {
     (void) state;
-    static const char selector[] = "{\"matchLabels\":{\"sandboxes\":\"yes\"}}";
+    static const char yes[] = "{\"matchLabels\":{\"sandboxes\":\"yes\"}}";
+    static const char clean[] =
+        "{\"matchExpressions\":[{\"key\":\"quarantine\",\"operator\":\"DoesNotExist\"}]}";
+    static const char elsewhere[] = "{\"matchLabels\":{\"sandboxes\":\"yes\"},\"matchExpressions\":[{\"key\":"
+                                    "\"kubernetes.io/metadata.name\",\"operator\":\"NotIn\",\"values\":["
+                                    "\"openshell\"]}]}";
     static const struct {
-        const char *labels;
+        const char *selector, *labels;
         enum check_result result;
-    } cases[] = {{"{\"sandboxes\":\"yes\"}", CHECK_OK},
-                 {"{\"sandboxes\":\"no\"}", CHECK_FAILED},
-                 {NULL, CHECK_FAILED}};
+        const char *part;
+    } cases[] = {
+        {yes, "{\"sandboxes\":\"yes\"}", CHECK_OK, "leaves out"},
+        {yes, "{\"sandboxes\":\"no\"}", CHECK_FAILED, "does not select namespace openshell"},
+        {yes, NULL, CHECK_WARNING, "cannot be told without the labels of namespace openshell"},
+        {clean, "{\"quarantine\":\"\"}", CHECK_FAILED, "does not select namespace openshell"},
+        {clean, "{}", CHECK_WARNING, "does not leave out kube-system"},
+        {clean, NULL, CHECK_WARNING, "cannot be told without the labels of namespace openshell"},
+        {elsewhere, NULL, CHECK_FAILED, "does not select namespace openshell"},
+    };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct checkup checkup = {0};
-        _cleanup_(cJSON_Deletep) cJSON *object = make_object(true, "namespaceSelector", selector);
+        static const char check[] = "mutating-webhook.namespace-selector";
+        _cleanup_(cJSON_Deletep) cJSON *object = make_object(true, "namespaceSelector", cases[i].selector);
         _cleanup_(cJSON_Deletep) cJSON *labels = checkup_fixture_parse(cases[i].labels);
         const struct registration_request request = {.is_mutating = true,
                                                      .name = "x",
@@ -241,7 +254,10 @@ static void labels_of_the_namespace_decide_where_they_are_known(void **state)
                                                      .namespace_labels = labels,
                                                      .now = FIXTURE_NOW};
         doctor_judge_registration(&request, &checkup);
-        checkup_fixture_expect(&checkup, "mutating-webhook.namespace-selector", cases[i].result, "");
+        checkup_fixture_expect(&checkup, check, cases[i].result, cases[i].part);
+        const char *advice = checkup_fixture_find(&checkup, check)->advice;
+        bool names_right = advice && strstr(advice, "get on namespaces");
+        assert_int_equal(names_right, strstr(cases[i].part, "cannot be told") != NULL);
         checkup_done(&checkup);
     }
 }

@@ -74,11 +74,42 @@ static void all_requirements_must_hold(void **state)
     assert_matches(selector, "{\"a\":\"1\",\"b\":\"2\",\"c\":\"3\"}", false);
 }
 
+static void one_known_label_decides_or_does_not(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *selector;
+        enum label_selection selection; /* of an object with a=1 and nobody knows what else */
+    } cases[] = {
+        {"null", LABELS_SELECTED},
+        {"{}", LABELS_SELECTED},
+        {"{\"matchLabels\":{\"a\":\"1\"}}", LABELS_SELECTED},
+        {"{\"matchLabels\":{\"a\":\"2\"}}", LABELS_NOT_SELECTED},
+        {"{\"matchLabels\":{\"b\":\"1\"}}", LABELS_UNKNOWN},
+        {"{\"matchLabels\":{\"a\":\"1\",\"b\":\"1\"}}", LABELS_UNKNOWN},
+        {"{\"matchLabels\":{\"b\":\"1\",\"a\":\"2\"}}", LABELS_NOT_SELECTED},
+        {"{\"matchExpressions\":[{\"key\":\"a\",\"operator\":\"NotIn\",\"values\":[\"2\"]}]}",
+         LABELS_SELECTED},
+        {"{\"matchExpressions\":[{\"key\":\"b\",\"operator\":\"DoesNotExist\"}]}", LABELS_UNKNOWN},
+        {"{\"matchExpressions\":[{\"key\":\"b\",\"operator\":\"Exists\"},"
+         "{\"key\":\"a\",\"operator\":\"DoesNotExist\"}]}",
+         LABELS_NOT_SELECTED},
+        {"{\"matchLabels\":{\"b\":\"1\"},\"matchExpressions\":[{\"operator\":\"Exists\"}]}",
+         LABELS_NOT_SELECTED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        _cleanup_(cJSON_Deletep) cJSON *selector = cJSON_Parse(cases[i].selector);
+        if (label_selector_select(selector, "a", "1") != cases[i].selection)
+            fail_msg("%s: expected %d", cases[i].selector, cases[i].selection);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_requirement_selects_everything),
         cmocka_unit_test(every_label_must_be_there_with_its_value),
+        cmocka_unit_test(one_known_label_decides_or_does_not),
         cmocka_unit_test(each_operator_means_what_kubernetes_means),
         cmocka_unit_test(all_requirements_must_hold),
     };
