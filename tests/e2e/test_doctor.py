@@ -27,7 +27,7 @@ class DoctorTest(DoctorTestCase):
             *(f"validating-webhook{part}" for part in (
                 "", ".failure-policy", ".match-policy", ".side-effects", ".rules", ".object-selector",
                 ".namespace-selector", ".ca-bundle")),
-            "service", "policy", "sandbox-pod", "denial"])
+            "service", "policy", "policy.bindings", "sandbox-pod", "denial"])
         self.assertEqual({check["advice"] for check in checks.values()}, {None})
         self.assertEqual(set(map(tuple, checks.values())), {("name", "result", "message", "advice")})
         self.assertIn("1 of 1", checks["service"]["message"])
@@ -242,7 +242,7 @@ class DoctorTest(DoctorTestCase):
         self.assertEqual(code, 0)
         self.assertEqual(self.not_ok(checks), dict.fromkeys(
             ("namespace", "secret.client-tls", "secret.proxy-auth", "mutating-webhook", "validating-webhook", "policy",
-             "sandbox-pod"), "warning"))
+             "policy.bindings", "sandbox-pod"), "warning"))
         for name, right in (("namespace", "get namespaces"), ("secret.client-tls", "get secrets in namespace openshell"),
                             ("mutating-webhook", "get mutatingwebhookconfigurations"),
                             ("policy", "get validatingadmissionpolicies"),

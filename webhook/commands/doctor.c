@@ -51,7 +51,7 @@ static bool examine(struct doctor *doctor)
         return false;
     doctor_ask_namespace(doctor);
     doctor_ask_registrations(doctor);
-    doctor_ask_policy(doctor);
+    doctor_ask_policies(doctor);
     doctor_try_pods(doctor);
     return true;
 }

@@ -42,9 +42,9 @@ bool doctor_ask_version(struct doctor *doctor) _warn_unused_result_;
 /* The sandboxes' namespace and the Secrets in it. */
 void doctor_ask_namespace(struct doctor *doctor);
 
-/* Registrations, Service, policy. */
+/* Registrations, Service, policies. */
 void doctor_ask_registrations(struct doctor *doctor);
-void doctor_ask_policy(struct doctor *doctor);
+void doctor_ask_policies(struct doctor *doctor);
 
 /* The two pods. */
 void doctor_try_pods(struct doctor *doctor);

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #define STATUS_FORBIDDEN 403
-#define POLICY_NAME "openshell-sandboxes"
 #define SELECTOR_BYTES 512
 
 void doctor_report_missing_right(struct doctor *doctor, const char *check, const char *verb,
@@ -150,6 +149,12 @@ static void ask_service(struct doctor *doctor, const char *namespace_name, const
         report_error(doctor, check, "list", &slices, &answer, &error);
 }
 
+/* Of the sandboxes' namespace; NULL: not known. */
+static const cJSON *namespace_labels(const struct doctor *doctor)
+{
+    return json_member(json_member(doctor->namespace_object, "metadata"), "labels");
+}
+
 /* Gets and judges one of them; `*object` NULL when it cannot be read. The caller owns it. */
 static void ask_registration(struct doctor *doctor, bool is_mutating, cJSON **object)
 {
@@ -162,13 +167,12 @@ static void ask_registration(struct doctor *doctor, bool is_mutating, cJSON **ob
     if (!doctor_ask(doctor, is_mutating ? "mutating-webhook" : "validating-webhook", &target, kubernetes_get,
                     object))
         return;
-    const struct registration_request request = {
-        .is_mutating = is_mutating,
-        .name = target.name,
-        .object = *object,
-        .sandbox_namespace = doctor->namespace_name,
-        .namespace_labels = json_member(json_member(doctor->namespace_object, "metadata"), "labels"),
-        .now = time(NULL)};
+    const struct registration_request request = {.is_mutating = is_mutating,
+                                                 .name = target.name,
+                                                 .object = *object,
+                                                 .sandbox_namespace = doctor->namespace_name,
+                                                 .namespace_labels = namespace_labels(doctor),
+                                                 .now = time(NULL)};
     doctor_judge_registration(&request, &doctor->checkup);
 }
 
@@ -188,14 +192,33 @@ void doctor_ask_registrations(struct doctor *doctor)
         ask_service(doctor, namespaces[1], names[1]);
 }
 
-void doctor_ask_policy(struct doctor *doctor)
+static void ask_policy(struct doctor *doctor, struct policy_request *request)
 {
     const struct kubernetes_target policy = {.resource = &kubernetes_validating_admission_policies,
-                                             .name = POLICY_NAME};
+                                             .name = request->name};
     const struct kubernetes_target binding = {.resource = &kubernetes_validating_admission_policy_bindings,
-                                              .name = POLICY_NAME};
+                                              .name = request->name};
     _cleanup_(cJSON_Deletep) cJSON *policy_object = NULL, *binding_object = NULL;
-    if (doctor_ask(doctor, "policy", &policy, kubernetes_get, &policy_object) &&
-        doctor_ask(doctor, "policy", &binding, kubernetes_get, &binding_object))
-        doctor_judge_policy(policy_object, binding_object, &doctor->checkup);
+    if (!doctor_ask(doctor, request->check, &policy, kubernetes_get, &policy_object) ||
+        !doctor_ask(doctor, request->check, &binding, kubernetes_get, &binding_object))
+        return;
+    request->sandbox_namespace = doctor->namespace_name;
+    request->namespace_labels = namespace_labels(doctor);
+    request->policy = policy_object;
+    request->binding = binding_object;
+    doctor_judge_policy(request, &doctor->checkup);
+}
+
+void doctor_ask_policies(struct doctor *doctor)
+{
+    struct policy_request sandboxes = {
+        .check = "policy",
+        .name = "openshell-sandboxes",
+        .consequence = "nothing refuses unsupervised pods while the webhook is not registered"};
+    struct policy_request bindings = {
+        .check = "policy.bindings",
+        .name = "openshell-bindings",
+        .consequence = "whoever binds pods to nodes can bring them a sandbox's annotations"};
+    ask_policy(doctor, &sandboxes);
+    ask_policy(doctor, &bindings);
 }

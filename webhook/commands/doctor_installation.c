@@ -41,36 +41,6 @@ void doctor_judge_endpoints(const cJSON *slices, const char *namespace_name, con
             namespace_name);
 }
 
-static bool has_deny(const cJSON *binding)
-{
-    const cJSON *action;
-    cJSON_ArrayForEach(action, json_member(json_member(binding, "spec"), "validationActions"))
-    {
-        if (cJSON_IsString(action) && strcmp(action->valuestring, "Deny") == 0)
-            return true;
-    }
-    return false;
-}
-
-void doctor_judge_policy(const cJSON *policy, const cJSON *binding, struct checkup *checkup)
-{
-    static const char check[] = "policy";
-    if (!policy)
-        checkup_add(checkup, CHECK_WARNING, check,
-                    "not installed: nothing refuses unsupervised pods while the webhook is not registered");
-    else if (!binding)
-        checkup_add(checkup, CHECK_WARNING, check, "its binding is not installed, so it is not in force");
-    else if (!has_deny(binding))
-        checkup_add(checkup, CHECK_WARNING, check, "its binding does not deny (validationActions)");
-    else if (strcmp(json_text(json_member(policy, "spec"), "failurePolicy"), "Fail") != 0)
-        checkup_add(checkup, CHECK_WARNING, check, "its failurePolicy is not Fail");
-    else {
-        checkup_add(checkup, CHECK_OK, check, "installed, with a binding that denies");
-        return;
-    }
-    checkup_advise(checkup, "kubectl apply -k manifests/policy (docs/auditing.md)");
-}
-
 /* Both topologies grant capabilities that only the level `privileged` lets pass (docs/security.md). */
 static void judge_pod_security(const cJSON *labels, const char *name,
                                const struct configuration *configuration, struct checkup *checkup)

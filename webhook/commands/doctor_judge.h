@@ -40,8 +40,19 @@ bool doctor_find_service(const cJSON *object, bool is_mutating, const char **nam
 void doctor_judge_endpoints(const cJSON *slices, const char *namespace_name, const char *name,
                             struct checkup *checkup);
 
-/* The objects of manifests/policy; NULL: it does not exist. Adds `policy`. */
-void doctor_judge_policy(const cJSON *policy, const cJSON *binding, struct checkup *checkup);
+/* One policy of manifests/policy and the binding of its name. */
+struct policy_request {
+    const char *check;             /* its name */
+    const char *name;              /* of both objects */
+    const char *consequence;       /* of its absence */
+    const char *sandbox_namespace; /* where it must be in force */
+    const cJSON *namespace_labels; /* of that namespace, an object; NULL: not known */
+    const cJSON *policy;           /* NULL: it does not exist */
+    const cJSON *binding;          /* NULL: it does not exist */
+};
+
+/* Whether the policy is in force. Nothing worse than a warning: the webhook does not need it. */
+void doctor_judge_policy(const struct policy_request *request, struct checkup *checkup);
 
 /* The namespace of the sandboxes; NULL: it does not exist. Adds `namespace` and, if it exists,
  * `namespace.pod-security`. */

@@ -6,7 +6,6 @@
 #include "common/version.h"
 #include "webhook/commands/verification.h"
 #include "webhook/commands/verification_marks.h"
-#include "webhook/injection/pod_view.h"
 
 #include <string.h>
 

@@ -1,6 +1,5 @@
 #include "common/json.h"
 #include "webhook/commands/doctor_judge.h"
-#include "webhook/injection/pod_view.h"
 
 #include <stdlib.h>
 

@@ -8,7 +8,6 @@
 #include "webhook/commands/operation_words.h"
 #include "webhook/commands/verification_marks.h"
 #include "webhook/injection/marks.h"
-#include "webhook/injection/pod_view.h"
 #include "webhook/injection/sandbox.h"
 
 #include <stdlib.h>

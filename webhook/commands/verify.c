@@ -5,7 +5,6 @@
 #include "webhook/commands/command.h"
 #include "webhook/commands/command_report.h"
 #include "webhook/commands/terminal.h"
-#include "webhook/injection/pod_view.h"
 
 #include <string.h>
 

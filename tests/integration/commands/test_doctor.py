@@ -9,12 +9,15 @@ import socket
 import tempfile
 import unittest
 
+import yaml
+
 import sample  # noqa: F401, which knows the folder of what follows
 from test_explain import ESCAPE, on_a_terminal
 import fake_api
 import injector
 from fake_api import status
 
+MANIFESTS = pathlib.Path(__file__).resolve().parents[3] / "manifests/policy"
 VERSION = {"major": "1", "minor": "35", "gitVersion": "v1.35.0"}
 
 
@@ -102,7 +105,8 @@ class Doctor(unittest.TestCase):
         code, checks = self.doctor(kubeconfig, "--client-tls-secret-name=client-tls")
         self.assertEqual((code, {name: check["result"] for name, check in checks.items()}), (1, {
             "api-server": "ok", "kubernetes-version": "ok", "image-volumes": "ok", "namespace": "failed",
-            "mutating-webhook": "failed", "validating-webhook": "failed", "policy": "warning"}))
+            "mutating-webhook": "failed", "validating-webhook": "failed", "policy": "warning",
+            "policy.bindings": "warning"}))
         # In a namespace that does not exist nothing can be.
         self.assertFalse([seen for seen in server.seen if "/namespaces/openshell/" in seen[1]])
 
@@ -121,6 +125,32 @@ class Doctor(unittest.TestCase):
         server, kubeconfig = self.serve({"/version": VERSION})
         self.doctor(kubeconfig, f"--namespace={'n' * 63}")
         self.assertIn(f"/api/v1/namespaces/{'n' * 63}", [seen[1] for seen in server.seen])
+
+    def test_policies_must_be_in_force_where_the_sandboxes_are(self):
+        answers = {"/version": VERSION, "/api/v1/namespaces/openshell": {
+            "metadata": {"labels": {"kubernetes.io/metadata.name": "openshell"}}}}
+        group = "/apis/admissionregistration.k8s.io/v1"
+        for path in sorted(MANIFESTS.glob("*-policy*.yaml")):
+            manifest = yaml.safe_load(path.read_text())
+            kind = {"ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+                    "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings"}[manifest["kind"]]
+            answers[f"{group}/{kind}/{manifest['metadata']['name']}"] = manifest
+        self.assertEqual(len(answers), 6)
+        _, kubeconfig = self.serve(answers)
+        checks = self.doctor(kubeconfig)[1]
+        self.assertEqual((checks["policy"]["result"], checks["policy.bindings"]["result"]), ("ok", "ok"))
+        for name, check, other in (("openshell-sandboxes", "policy", "policy.bindings"),
+                                   ("openshell-bindings", "policy.bindings", "policy")):
+            path = f"{group}/validatingadmissionpolicybindings/{name}"
+            manifest = answers[path]
+            for member, value, message in (
+                    ("policyName", "another", "of another policy"),
+                    ("matchResources", {"namespaceSelector": {"matchLabels": {"a": "b"}}}, "leaves out")):
+                answers[path] = manifest | {"spec": manifest["spec"] | {member: value}}
+                checks = self.doctor(kubeconfig)[1]
+                self.assertEqual((checks[check]["result"], checks[other]["result"]), ("warning", "ok"))
+                self.assertIn(message, checks[check]["message"])
+            answers[path] = manifest
 
     def test_answer_that_is_none_is_a_failed_check_and_not_the_end(self):
         path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/openshell-injector"

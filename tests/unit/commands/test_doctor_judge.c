@@ -130,30 +130,66 @@ static void endpoints_that_are_ready_are_counted(void **state)
     }
 }
 
+#define NAMED "\"policyName\":\"p\","
+#define DENIES "\"validationActions\":[\"Audit\",\"Deny\"]"
+#define BINDING "{\"spec\":{" NAMED DENIES "}}"
+#define BINDING_FOR(selector)                                                                                \
+    "{\"spec\":{" NAMED DENIES ",\"matchResources\":{\"namespaceSelector\":" selector "}}}"
+#define POLICY "{\"spec\":{\"failurePolicy\":\"Fail\"}}"
+#define POLICY_FOR(selector)                                                                                 \
+    "{\"spec\":{\"failurePolicy\":\"Fail\",\"matchConstraints\":{\"namespaceSelector\":" selector "}}}"
+#define NOT_IN(values)                                                                                       \
+    "{\"matchExpressions\":[{\"key\":\"kubernetes.io/"                                                       \
+    "metadata.name\",\"operator\":\"NotIn\",\"values\":[" values "]}]}"
+#define TEAM "{\"matchLabels\":{\"team\":\"x\"}}"
+
 static void policy_must_be_in_force(void **state)
 {
     (void) state;
-    static const char policy[] = "{\"spec\":{\"failurePolicy\":\"Fail\"}}";
-    static const char binding[] = "{\"spec\":{\"validationActions\":[\"Audit\",\"Deny\"]}}";
+    static const char known[] = "{\"kubernetes.io/metadata.name\":\"openshell\",\"team\":\"y\"}";
+    static const char of_team[] = "{\"kubernetes.io/metadata.name\":\"openshell\",\"team\":\"x\"}";
     static const struct {
-        const char *policy, *binding;
+        const char *policy, *binding, *labels;
         enum check_result result;
         const char *part;
     } cases[] = {
-        {policy, binding, CHECK_OK, "denies"},
-        {NULL, NULL, CHECK_WARNING, "not installed: nothing"},
-        {NULL, binding, CHECK_WARNING, "not installed: nothing"},
-        {policy, NULL, CHECK_WARNING, "binding is not installed"},
-        {policy, "{\"spec\":{\"validationActions\":[\"Warn\"]}}", CHECK_WARNING, "does not deny"},
-        {policy, "{}", CHECK_WARNING, "does not deny"},
-        {"{\"spec\":{\"failurePolicy\":\"Ignore\"}}", binding, CHECK_WARNING, "failurePolicy"},
+        {POLICY, BINDING, known, CHECK_OK, "p is installed, with a binding that denies"},
+        {NULL, NULL, known, CHECK_WARNING, "p is not installed: anything goes"},
+        {NULL, BINDING, known, CHECK_WARNING, "p is not installed: anything goes"},
+        {POLICY, NULL, known, CHECK_WARNING, "binding is not installed"},
+        {POLICY, "{\"spec\":{" NAMED "\"validationActions\":[\"Warn\"]}}", known, CHECK_WARNING,
+         "does not deny"},
+        {POLICY, "{\"spec\":{" NAMED "\"x\":1}}", known, CHECK_WARNING, "does not deny"},
+        {POLICY, "{\"spec\":{\"policyName\":\"pp\"," DENIES "}}", known, CHECK_WARNING, "of another policy"},
+        {POLICY, "{\"spec\":{" DENIES "}}", known, CHECK_WARNING, "of another policy"},
+        {POLICY, "{}", known, CHECK_WARNING, "of another policy"},
+        {"{\"spec\":{\"failurePolicy\":\"Ignore\"}}", BINDING, known, CHECK_WARNING, "failurePolicy"},
+        {POLICY, BINDING_FOR(NOT_IN("\"kube-system\"")), known, CHECK_OK, "denies"},
+        {POLICY, BINDING_FOR(NOT_IN("\"kube-system\",\"openshell\"")), known, CHECK_WARNING,
+         "p is not in force in namespace openshell, which its matchResources.namespaceSelector leaves out"},
+        {POLICY_FOR(NOT_IN("\"openshell\"")), BINDING, known, CHECK_WARNING,
+         "which its matchConstraints.namespaceSelector leaves out"},
+        {POLICY, BINDING_FOR(TEAM), known, CHECK_WARNING, "leaves out"},
+        {POLICY, BINDING_FOR(TEAM), of_team, CHECK_OK, "denies"},
+        {POLICY, BINDING_FOR(NOT_IN("\"kube-system\"")), NULL, CHECK_OK, "denies"},
+        {POLICY, BINDING_FOR(NOT_IN("\"openshell\"")), NULL, CHECK_WARNING, "leaves out"},
+        {POLICY, BINDING_FOR(TEAM), NULL, CHECK_WARNING,
+         "whether p is in force cannot be told without the labels of namespace openshell"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct checkup checkup = {0};
-        _cleanup_(cJSON_Deletep) cJSON *first = checkup_fixture_parse(cases[i].policy);
-        _cleanup_(cJSON_Deletep) cJSON *second = checkup_fixture_parse(cases[i].binding);
-        doctor_judge_policy(first, second, &checkup);
-        checkup_fixture_expect(&checkup, "policy", cases[i].result, cases[i].part);
+        _cleanup_(cJSON_Deletep) cJSON *policy = checkup_fixture_parse(cases[i].policy);
+        _cleanup_(cJSON_Deletep) cJSON *binding = checkup_fixture_parse(cases[i].binding);
+        _cleanup_(cJSON_Deletep) cJSON *labels = checkup_fixture_parse(cases[i].labels);
+        const struct policy_request request = {.check = "policy.x",
+                                               .name = "p",
+                                               .consequence = "anything goes",
+                                               .sandbox_namespace = "openshell",
+                                               .namespace_labels = labels,
+                                               .policy = policy,
+                                               .binding = binding};
+        doctor_judge_policy(&request, &checkup);
+        checkup_fixture_expect(&checkup, "policy.x", cases[i].result, cases[i].part);
         checkup_done(&checkup);
     }
 }
