@@ -11,7 +11,7 @@
 
 #define IMAGE "openshell-doctor"
 #define POD_DEPTH 8
-/* Findings that are told; `verify` tells all. */
+/* Fields that are told; `verify` tells all. */
 #define FINDINGS_TOLD 3
 #define FINDINGS_BYTES 4096
 
@@ -64,13 +64,29 @@ bool doctor_probe_make(const struct configuration *configuration, bool is_hostil
     return true;
 }
 
-/* `spec.volumes, spec.containers[0].command and 2 more`. */
+/* How many findings from `first` on have its field: what is to be taken from a list has the index that is its
+ * own when what stood before it is gone. */
+static size_t count_same(const struct verification *verification, size_t first)
+{
+    size_t next = first + 1;
+    while (next < verification->count &&
+           strcmp(verification->findings[next].field, verification->findings[first].field) == 0)
+        next++;
+    return next - first;
+}
+
+/* `spec.volumes, spec.containers[0].env[0] (3 times) and 2 more`. */
 static void append_findings(const struct verification *verification, struct buffer *text)
 {
-    size_t told = verification->count < FINDINGS_TOLD ? verification->count : FINDINGS_TOLD;
-    size_t more = verification->count - told + verification->dropped;
-    for (size_t i = 0; i < told; i++)
-        buffer_append_format(text, "%s%.300s", i ? ", " : "", verification->findings[i].field);
+    size_t at = 0;
+    for (size_t told = 0; told < FINDINGS_TOLD && at < verification->count; told++) {
+        size_t same = count_same(verification, at);
+        buffer_append_format(text, "%s%.300s", told ? ", " : "", verification->findings[at].field);
+        if (same > 1)
+            buffer_append_format(text, " (%zu times)", same);
+        at += same;
+    }
+    size_t more = verification->count - at + verification->dropped;
     if (more)
         buffer_append_format(text, " and %zu more", more);
 }

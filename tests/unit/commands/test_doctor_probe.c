@@ -5,6 +5,7 @@
 #include "tests/support/pod_fixture.h"
 #include "tests/unit/commands/checkup_fixture.h"
 #include "webhook/commands/doctor_probe.h"
+#include "webhook/commands/verification.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -149,27 +150,58 @@ static void another_version_is_said(void **state)
     configuration_free(configuration);
 }
 
+/* Adds variables that are not to be there, in front of the others. */
+static void add_strangers(cJSON *list, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char name[64];
+        cJSON *variable = cJSON_CreateObject();
+        snprintf(name, sizeof name, "OPENSHELL_STRANGER_%d", i);
+        assert_non_null(cJSON_AddStringToObject(variable, "name", name));
+        json_insert_element(list, 0, variable);
+    }
+}
+
+/* Takes so many members from the pod, each a finding of its own. */
+static void take_members(cJSON *pod, int count)
+{
+    cJSON *const objects[] = {json_member(json_member(pod, "metadata"), "annotations"), agent_of(pod),
+                              json_member(agent_of(pod), "volumeMounts")->child};
+    static const char *const members[] = {"openshell.io/sandbox-id", "securityContext", "readOnly"};
+    for (int i = 0; i < count; i++) {
+        assert_non_null(json_member(objects[i], members[i]));
+        cJSON_DeleteItemFromObjectCaseSensitive(objects[i], members[i]);
+    }
+}
+
+#define TAKEN_2 "metadata.annotations[openshell.io/sandbox-id], spec.containers[0].securityContext"
+#define ENV "spec.containers[0].env[0]"
+
 static void fields_past_the_third_are_counted(void **state)
 {
     (void) state;
+    static const char before[] = "comes back by this configuration, but with something changed: ";
     struct configuration *configuration = configuration_fixture_make(NULL);
     static const struct {
-        int strangers;
-        const char *part;
-    } cases[] = {{3, "env[2].name"}, {4, " and 1 more"}};
+        int taken, strangers;
+        const char *fields;
+    } cases[] = {
+        {0, 1, ENV},
+        {0, 2, ENV " (2 times)"},
+        {0, VERIFICATION_FINDINGS, ENV " (64 times)"},
+        {0, VERIFICATION_FINDINGS + 1, ENV " (64 times) and 1 more"},
+        {2, 4, TAKEN_2 ", " ENV " (4 times)"},
+        {3, 0, TAKEN_2 ", spec.containers[0].volumeMounts[0]"},
+        {3, 1, TAKEN_2 ", " ENV " and 1 more"},
+        {3, 2, TAKEN_2 ", " ENV " (2 times) and 1 more"},
+    };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         cJSON *pod = make_supervised(configuration);
-        cJSON *list = json_member(agent_of(pod), "env");
-        for (int k = 0; k < cases[i].strangers; k++) {
-            char name[64];
-            cJSON *variable = cJSON_CreateObject();
-            snprintf(name, sizeof name, "OPENSHELL_STRANGER_%d", k);
-            assert_non_null(cJSON_AddStringToObject(variable, "name", name));
-            json_insert_element(list, 0, variable);
-        }
+        take_members(pod, cases[i].taken);
+        add_strangers(json_member(agent_of(pod), "env"), cases[i].strangers);
         struct checkup checkup = judge(pod, configuration, false);
-        checkup_fixture_expect(&checkup, "sandbox-pod", CHECK_FAILED, "");
-        assert_int_equal(strstr(checkup.items[0].message, "more") != NULL, cases[i].strangers > 3);
+        checkup_fixture_expect(&checkup, "sandbox-pod", CHECK_FAILED, before);
+        assert_string_equal(checkup.items[0].message + strlen(before), cases[i].fields);
         checkup_done(&checkup);
     }
     configuration_free(configuration);
