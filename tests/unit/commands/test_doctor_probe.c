@@ -207,6 +207,11 @@ static void fields_past_the_third_are_counted(void **state)
     configuration_free(configuration);
 }
 
+#define CALL "500 InternalError: failed calling webhook \"inject.injector.openshell.ai\": "
+#define DENIAL "403 Forbidden: admission webhook \"validate.injector.openshell.ai\" denied the request: "
+#define FOREIGN_CALL "500 InternalError: failed calling webhook \"w.example\": "
+#define FOREIGN_DENIAL "403 Forbidden: admission webhook \"w.example\" denied the request: "
+
 static void cause_of_a_refusal_is_told_from_its_words(void **state)
 {
     (void) state;
@@ -215,29 +220,40 @@ static void cause_of_a_refusal_is_told_from_its_words(void **state)
         enum check_result result;
         const char *advice;
     } cases[] = {
-        {"failed calling webhook \"w\": no endpoints available for service \"s\"", CHECK_FAILED,
-         "no replica is ready"},
-        {"failed calling webhook \"w\": tls: failed to verify certificate: x509: certificate has expired",
-         CHECK_FAILED, "caBundle"},
-        {"failed calling webhook \"w\": remote error: tls: certificate required", CHECK_FAILED,
-         "--client-ca"},
-        {"failed calling webhook \"w\": context deadline exceeded", CHECK_FAILED, "network policies"},
-        {"failed calling webhook \"w\": net/http: TLS handshake timeout", CHECK_FAILED, "network policies"},
-        {"failed calling webhook \"w\": Client.Timeout exceeded while awaiting headers", CHECK_FAILED,
-         "network policies"},
-        {"failed calling webhook \"w\": connect: connection refused", CHECK_FAILED, "nothing listens"},
-        {"failed calling webhook \"w\": something else", CHECK_FAILED, "its words say why"},
-        {"admission webhook \"w\" denied the request: allowedCreators names neither", CHECK_WARNING,
-         "run doctor as"},
-        {"admission webhook \"w\" denied the request: matches no entry of allowedImages", CHECK_WARNING,
-         "--config"},
-        {"admission webhook \"w\" denied the request: spec: no", CHECK_FAILED, "docs/denials.md"},
-        {"ValidatingAdmissionPolicy 'p' with binding 'p' denied request: no", CHECK_FAILED,
+        {CALL "no endpoints available for service \"s\"", CHECK_FAILED, "no replica is ready"},
+        {CALL "tls: failed to verify certificate: x509: certificate has expired", CHECK_FAILED, "caBundle"},
+        {CALL "remote error: tls: certificate required", CHECK_FAILED, "--client-ca"},
+        {CALL "context deadline exceeded", CHECK_FAILED, "network policies"},
+        {CALL "net/http: TLS handshake timeout", CHECK_FAILED, "network policies"},
+        {CALL "dial tcp 10.0.0.1:443: i/o timeout", CHECK_FAILED, "network policies"},
+        {CALL "Client.Timeout exceeded while awaiting headers", CHECK_FAILED, "network policies"},
+        {CALL "connect: connection refused", CHECK_FAILED, "nothing listens"},
+        {CALL "something else", CHECK_FAILED, "its words say why"},
+        {CALL "quotes: " FOREIGN_DENIAL "x509: no", CHECK_FAILED, "caBundle"},
+        {DENIAL "allowedCreators names neither", CHECK_WARNING, "run doctor as"},
+        {DENIAL "matches no entry of allowedImages", CHECK_WARNING, "--config"},
+        {DENIAL "spec: no", CHECK_FAILED, "docs/denials.md"},
+        {DENIAL "spec.containers[0].env[0]: tls: x509: timeout: connection refused", CHECK_FAILED,
+         "docs/denials.md"},
+        {FOREIGN_CALL "x509: certificate has expired", CHECK_FAILED, "another webhook cannot be called"},
+        {FOREIGN_DENIAL "the image's tls: x509: timeout", CHECK_FAILED, "another webhook refuses"},
+        {FOREIGN_DENIAL "no entry of allowedImages, and no allowedCreators", CHECK_FAILED,
+         "another webhook refuses"},
+        {FOREIGN_DENIAL "says: " CALL "x509: no", CHECK_FAILED, "another webhook refuses"},
+        {"403 Forbidden: admission webhook \".injector.openshell.ai\" denied the request: no", CHECK_FAILED,
+         "another webhook refuses"},
+        {"403 Forbidden: admission webhook \"a.injector.openshell.ai.example\" denied the request: no",
+         CHECK_FAILED, "another webhook refuses"},
+        {"admission webhook \"cut off", CHECK_FAILED, "another webhook refuses"},
+        {"ValidatingAdmissionPolicy 'openshell-sandboxes' with binding 'p' denied request: no", CHECK_FAILED,
          "the policy holds"},
+        {"ValidatingAdmissionPolicy 'p' with binding 'p' denied request: no tls: timeout", CHECK_FAILED,
+         "the API server's words say why"},
         {"violates PodSecurity \"baseline:latest\"", CHECK_FAILED, "privileged"},
         {"exceeded quota: q", CHECK_FAILED, "leaves no room"},
         {"failed quota: q: must specify limits.cpu", CHECK_FAILED, "configure resources"},
         {"error looking up service account openshell/default", CHECK_FAILED, "ServiceAccount default"},
+        {"x509: the API server's own", CHECK_FAILED, "the API server's words say why"},
         {"something nobody thought of", CHECK_FAILED, "the API server's words say why"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
