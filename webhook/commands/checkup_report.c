@@ -62,9 +62,9 @@ void checkup_report_append_json(const struct checkup *checkup, struct buffer *bu
         const struct check *check = &checkup->items[i];
         buffer_append_string(buffer, i ? ",{\"name\":" : "{\"name\":");
         json_append_string(buffer, check->name);
-        buffer_append_format(buffer, ",\"result\":\"%s\",\"message\":", check_result_name(check->result));
-        json_append_string(buffer, check->message);
-        buffer_append_string(buffer, ",\"advice\":");
+        json_append_member(buffer, "result", check_result_name(check->result));
+        json_append_member(buffer, "message", check->message);
+        json_append_name(buffer, "advice");
         if (check->advice)
             json_append_string(buffer, check->advice);
         else

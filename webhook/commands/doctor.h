@@ -8,8 +8,9 @@
 #include "webhook/commands/checkup.h"
 #include "webhook/commands/command_line.h"
 
-/* Of one question; enough for two webhooks that each take the 30 s they may at most. */
+/* Longest time for one question. */
 #define DOCTOR_QUESTION_LIMIT_MS 15000u
+/* Longest time for one of the two pods: enough for two webhooks that each take the 30 s they may at most. */
 #define DOCTOR_POD_LIMIT_MS 65000u
 
 #define DOCTOR_DEFAULT_NAMESPACE "openshell"

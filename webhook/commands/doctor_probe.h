@@ -25,8 +25,7 @@ struct probe_request {
     const struct configuration *configuration;
 };
 
-/* The bare pod came back. Adds `sandbox-pod`, by the judgement of verification.h.
- */
+/* The bare pod came back. Adds `sandbox-pod`, by the judgement of verification.h. */
 void doctor_judge_pod(const struct probe_request *request, struct checkup *checkup);
 
 /* The bare pod was refused, for this reason. Adds `sandbox-pod`. */
