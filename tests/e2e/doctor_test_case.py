@@ -21,6 +21,7 @@ PORT = 8443
 KINDS = {"mutating-webhook": "mutatingwebhookconfiguration", "validating-webhook": "validatingwebhookconfiguration"}
 SANDBOXES = "openshell"
 POLICY = "openshell-sandboxes"
+BINDING_POLICY = "openshell-bindings"
 SECRET_VALUE = "nobody-may-read-this"
 CONFIGURATION = {
     "apiVersion": "injector.openshell.ai/v1alpha1",

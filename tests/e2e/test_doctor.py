@@ -10,7 +10,7 @@ import subprocess
 import unittest
 
 import webhook_server
-from doctor_test_case import CONFIGURATION, KINDS, POLICY, SANDBOXES, DoctorTestCase, secret
+from doctor_test_case import BINDING_POLICY, CONFIGURATION, KINDS, POLICY, SANDBOXES, DoctorTestCase, secret
 from webhook_server import NAMESPACE, injector
 
 
@@ -39,7 +39,7 @@ class DoctorTest(DoctorTestCase):
                               "--sandbox-uid=1000")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertRegex(result.stdout, r"(?m)^ok +sandbox-pod +comes back supervised as this configuration")
-        self.assertTrue(result.stdout.endswith("\n\n29 ok, 0 warnings, 0 failed\n"), result.stdout)
+        self.assertTrue(result.stdout.endswith("\n\n30 ok, 0 warnings, 0 failed\n"), result.stdout)
 
     def test_each_member_of_a_registration_counts(self):
         pods = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "scope": "Namespaced"}
@@ -156,6 +156,8 @@ class DoctorTest(DoctorTestCase):
     def test_policy_is_wanted_and_no_more(self):
         for manifest, patch, message in (
                 (("validatingadmissionpolicybinding", POLICY), {"spec": {"validationActions": ["Warn"]}}, "does not deny"),
+                (("validatingadmissionpolicybinding", POLICY), {"spec": {"matchResources": {"namespaceSelector": {
+                    "matchLabels": {"kubernetes.io/metadata.name": "elsewhere"}}}}}, "leaves out"),
                 (("validatingadmissionpolicy", POLICY), {"spec": {"failurePolicy": "Ignore"}}, "failurePolicy")):
             with self.subTest(message):
                 stored = self.stored_manifest(*manifest)
@@ -167,6 +169,9 @@ class DoctorTest(DoctorTestCase):
                     self.wait_until_in_order()
         self.remove("validatingadmissionpolicy", POLICY)
         self.assert_finds({"policy": "warning"}, says={"policy": "not installed"})
+        self.remove("validatingadmissionpolicybinding", BINDING_POLICY)
+        self.assert_finds({"policy": "warning", "policy.bindings": "warning"},
+                          says={"policy.bindings": "its binding is not installed"})
 
     def test_namespace_must_exist_and_admit_what_is_injected(self):
         code, checks = self.doctor("--namespace=nowhere", kubeconfig=self.cluster.kubeconfig)
