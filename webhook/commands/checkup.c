@@ -25,6 +25,7 @@ static void check_done(struct check *check)
 }
 
 /* NULL for want of memory. */
+static char *format_text(const char *format, va_list arguments) _printf_(1, 0);
 static char *format_text(const char *format, va_list arguments)
 {
     char *text = NULL;
