@@ -20,6 +20,9 @@
 /* While draining, a connection younger than this may be about to bring its first request. */
 #define DRAIN_IDLE_MS 500
 
+/* How long a worker sleeps that only waits for clients in their handshakes; what they send wakes it. */
+#define STALL_MS 20
+
 /* The two descriptors that wake a worker: libmicrohttpd's and our own. */
 #define WAKE_EVENTS 2
 
@@ -37,6 +40,8 @@ struct http_worker {
     sem_t quiesced; /* posted once */
     bool must_end;
     bool has_deferred; /* in this round */
+    bool has_moved;    /* in this round: bytes, as far as they are known, or a request */
+    int handshakes;    /* under way */
     unsigned suspended;
     unsigned cut_off; /* read after the thread has ended */
 };
@@ -57,6 +62,7 @@ static void enter_phase(struct http_connection *connection, enum http_phase phas
         [HTTP_HEADER] = limits->header_ms,
         [HTTP_REQUEST] = limits->request_ms,
     };
+    connection->worker->handshakes += (phase == HTTP_HANDSHAKE) - (connection->phase == HTTP_HANDSHAKE);
     connection->phase = phase;
     connection->since_ms = now_ms();
     connection->deadline_ms = connection->since_ms + limit_ms[phase];
@@ -82,6 +88,11 @@ static void await_first_request(struct http_connection *connection, uint64_t byt
     connection->idle_bytes = bytes;
 }
 
+void http_connection_note_traffic(struct http_connection *connection)
+{
+    connection->worker->has_moved = true;
+}
+
 void http_connection_set_established(struct http_connection *connection)
 {
     if (connection->phase == HTTP_HANDSHAKE)
@@ -101,6 +112,7 @@ static struct http_connection *connection_new(struct http_worker *worker, struct
     if (worker->first)
         worker->first->previous = connection;
     worker->first = connection;
+    worker->handshakes++; /* zeroed, it is in one */
     if (worker->options.is_tls)
         enter_phase(connection, HTTP_HANDSHAKE);
     else
@@ -110,6 +122,7 @@ static struct http_connection *connection_new(struct http_worker *worker, struct
 
 static void connection_free(struct http_connection *connection)
 {
+    connection->worker->handshakes -= connection->phase == HTTP_HANDSHAKE;
     if (connection->previous)
         connection->previous->next = connection->next;
     else
@@ -179,9 +192,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *handle, 
     struct http_worker *worker = context;
     const struct http_service *service = worker->options.service;
     struct http_connection *connection = *slot;
-    bool goes_on = false;
+    bool goes_on;
     if (!connection || connection->is_late)
         return MHD_NO;
+    worker->has_moved = true;
     clear_suspended(connection);
     if (!connection->is_begun) {
         connection->is_begun = true;
@@ -205,6 +219,7 @@ static void on_completed(void *context, struct MHD_Connection *handle, void **sl
     struct http_connection *connection = *slot;
     if (!connection)
         return;
+    worker->has_moved = true;
     clear_suspended(connection);
     if (connection->is_begun && worker->options.service->completed)
         worker->options.service->completed(worker->options.context, connection,
@@ -305,7 +320,9 @@ static int wait_limit(struct http_worker *worker)
     if (MHD_get_timeout(worker->daemon, &daemon_ms) == MHD_YES &&
         (limit_ms < 0 || daemon_ms < (MHD_UNSIGNED_LONG_LONG) limit_ms))
         limit_ms = (int) daemon_ms;
-    return limit_ms;
+    /* libmicrohttpd asks a client in the middle of its handshake again at once: one that says no more would
+     * cost a processor. After a round in which nothing moved, the next can wait until something does. */
+    return limit_ms == 0 && worker->handshakes > 0 && !worker->has_moved ? STALL_MS : limit_ms;
 }
 
 static void wait_for_work(struct http_worker *worker)
@@ -325,7 +342,7 @@ static void wait_for_work(struct http_worker *worker)
 static void serve_round(struct http_worker *worker)
 {
     const struct http_service *service = worker->options.service;
-    worker->has_deferred = false;
+    worker->has_deferred = worker->has_moved = false;
     MHD_run(worker->daemon);
     if (worker->has_deferred && service->deferred)
         service->deferred(worker->options.context);

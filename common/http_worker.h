@@ -103,6 +103,10 @@ void http_worker_drain(struct http_worker *worker, unsigned timeout_ms);
  * connections to be resumed. */
 unsigned http_worker_free(struct http_worker *worker);
 
+/* Bytes came or went on a TLS connection. Without this a worker with a handshake under way takes it that
+ * there is nothing to do, and waits. */
+void http_connection_note_traffic(struct http_connection *connection);
+
 /* The TLS handshake is done: from now on the connection is idle. Plain connections are from the start. */
 void http_connection_set_established(struct http_connection *connection);
 

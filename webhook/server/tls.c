@@ -1,5 +1,7 @@
 #include "webhook/server/tls.h"
 
+#include <sys/socket.h>
+
 gnutls_session_t tls_session(struct http_connection *connection)
 {
     const union MHD_ConnectionInfo *info =
@@ -81,6 +83,25 @@ void tls_done(struct tls *tls)
     tls->ticket_key.data = NULL;
 }
 
+/* GnuTLS reads and writes through these two, so that the worker knows whether anything moved. */
+static ssize_t pull(gnutls_transport_ptr_t context, void *data, size_t size)
+{
+    struct tls_connection *state = context;
+    ssize_t got = recv(state->output.descriptor, data, size, 0);
+    if (got > 0)
+        http_connection_note_traffic(state->connection);
+    return got;
+}
+
+static ssize_t push(gnutls_transport_ptr_t context, const giovec_t *pieces, int count)
+{
+    struct tls_connection *state = context;
+    ssize_t sent = tls_output_push(&state->output, pieces, count);
+    if (sent > 0)
+        http_connection_note_traffic(state->connection);
+    return sent;
+}
+
 bool tls_connection_init(struct tls_connection *state, const struct tls *tls,
                          struct http_connection *connection)
 {
@@ -92,7 +113,10 @@ bool tls_connection_init(struct tls_connection *state, const struct tls *tls,
     state->certificate = NULL;
     if (!socket || !session || gnutls_session_ticket_enable_server(session, &tls->ticket_key) < 0)
         return false;
-    tls_output_attach(&state->output, session, socket->connect_fd);
+    tls_output_init(&state->output, socket->connect_fd);
+    gnutls_transport_set_ptr(session, state);
+    gnutls_transport_set_pull_function(session, pull);
+    gnutls_transport_set_vec_push_function(session, push);
     if (tls->asks_for_client_certificate)
         gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
     gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_POST, on_finished);

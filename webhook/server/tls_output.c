@@ -52,9 +52,8 @@ static ssize_t send_with_held(struct tls_output *output, const giovec_t *pieces,
     return sent < 0 ? -1 : account_for(output, (size_t) sent);
 }
 
-ssize_t tls_output_push(gnutls_transport_ptr_t context, const giovec_t *pieces, int count)
+ssize_t tls_output_push(struct tls_output *output, const giovec_t *pieces, int count)
 {
-    struct tls_output *output = context;
     bool must_hold =
         output->holds_next && output->length == 0 && total_length(pieces, count) <= TLS_OUTPUT_HELD_BYTES;
     output->holds_next = false;
@@ -63,13 +62,11 @@ ssize_t tls_output_push(gnutls_transport_ptr_t context, const giovec_t *pieces, 
     return send_with_held(output, pieces, count < PIECES ? count : PIECES);
 }
 
-void tls_output_attach(struct tls_output *output, gnutls_session_t session, int descriptor)
+void tls_output_init(struct tls_output *output, int descriptor)
 {
     output->descriptor = descriptor;
     output->holds_next = false;
     output->length = 0;
-    gnutls_transport_set_ptr2(session, (gnutls_transport_ptr_t) (intptr_t) descriptor, output);
-    gnutls_transport_set_vec_push_function(session, tls_output_push);
 }
 
 void tls_output_hold_next(struct tls_output *output)

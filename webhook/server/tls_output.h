@@ -19,13 +19,11 @@ struct tls_output {
     unsigned char held[TLS_OUTPUT_HELD_BYTES];
 };
 
-/* What the session sends goes through `output` from now on, which must stay where it is as long as the
- * session.
- */
-void tls_output_attach(struct tls_output *output, gnutls_session_t session, int descriptor);
+/* Nothing is held, for a connection that begins. */
+void tls_output_init(struct tls_output *output, int descriptor);
 
 /* Holds the next record back until there is another: to be called only when one is sure to follow. */
 void tls_output_hold_next(struct tls_output *output);
 
-/* GnuTLS' push function; `context` is the struct tls_output. Like writev on its descriptor. */
-ssize_t tls_output_push(gnutls_transport_ptr_t context, const giovec_t *pieces, int count);
+/* For GnuTLS' push function: like writev on the descriptor. */
+ssize_t tls_output_push(struct tls_output *output, const giovec_t *pieces, int count);

@@ -1,5 +1,6 @@
 #include "common/log.h"
 #include "kubernetes/clock.h"
+#include "tests/support/plain_client.h"
 #include "tests/unit/server/server_fixture.h"
 #include "webhook/server/waiting_room.h"
 
@@ -12,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -309,6 +311,32 @@ static void refuses_admission_when_the_recorder_does(void **state)
         "openshell_injector_requests_total{endpoint=\"mutate\",operation=\"CREATE\",result=\"error\"} 1"));
 }
 
+static double processor_seconds(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (double) used.tv_sec + (double) used.tv_nsec / 1e9;
+}
+
+/* Nothing at all, and the first bytes of a record of a handshake. */
+static void sleeps_while_clients_say_no_more_in_their_handshakes(void **state)
+{
+    (void) state;
+    struct tls_client client;
+    server_fixture_start(&fixture);
+    _cleanup_(closep) int silent = plain_client_connect(server_port(fixture.server));
+    _cleanup_(closep) int stalled = plain_client_connect(server_port(fixture.server));
+    assert_true(plain_client_send(stalled, "\x16\x03\x01"));
+    double before = processor_seconds();
+    sleep(2);
+    assert_true(processor_seconds() - before < 0.5);
+    /* Others are served meanwhile. */
+    assert_true(tls_client_connect(&client, server_port(fixture.server), NULL));
+    assert_true(tls_client_post(&client, "/mutate", REVIEW_IN("one")));
+    assert_int_equal(tls_client_read_answer(&client, answer, sizeof answer), 200);
+    tls_client_done(&client);
+}
+
 static void counts_a_client_that_leaves_in_the_middle(void **state)
 {
     (void) state;
@@ -455,6 +483,7 @@ int main(void)
         SERVER_TEST(shows_no_request_without_a_uid_to_the_recorder, set_up_recorder),
         SERVER_TEST(shows_an_error_to_the_recorder_once, set_up_waiting_recorder),
         SERVER_TEST(refuses_admission_when_the_recorder_does, set_up_recorder),
+        SERVER_TEST(sleeps_while_clients_say_no_more_in_their_handshakes, set_up_with_uid),
         SERVER_TEST(counts_a_client_that_leaves_in_the_middle, set_up_with_uid),
         SERVER_TEST(refuses_a_body_that_does_not_end, set_up_with_uid),
         SERVER_TEST(says_what_else_is_wrong_with_a_request_whose_body_does_not_end, set_up_with_uid),
