@@ -326,7 +326,7 @@ static void sleeps_while_clients_say_no_more_in_their_handshakes(void **state)
     server_fixture_start(&fixture);
     _cleanup_(closep) int silent = plain_client_connect(server_port(fixture.server));
     _cleanup_(closep) int stalled = plain_client_connect(server_port(fixture.server));
-    assert_true(plain_client_send(stalled, "\x16\x03\x01"));
+    assert_true(silent >= 0 && plain_client_send(stalled, "\x16\x03\x01"));
     double before = processor_seconds();
     sleep(2);
     assert_true(processor_seconds() - before < 0.5);
