@@ -147,7 +147,8 @@ class Replica:
         return process is not None and process.poll() is not None
 
     def records(self, message):
-        lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
+        # What is being written at the moment may not be whole yet.
+        lines = [line for line in self.log.read_text().splitlines(True) if line.startswith("{") and line.endswith("\n")]
         return [record for record in map(json.loads, lines) if record["message"] == message]
 
     def get(self, path):

@@ -74,7 +74,9 @@ class WebhookServer:
     def _serving_record(self):
         if self.process.poll() is not None:
             raise AssertionError(f"the webhook ended: {self.log.read_text()}")
-        records = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        # What is being written at the moment may not be whole yet.
+        lines = [line for line in self.log.read_text().splitlines(True) if line.startswith("{") and line.endswith("\n")]
+        records = [json.loads(line) for line in lines]
         serving = [record for record in records if record["message"] == "serving"]
         # The file holds earlier runs as well, each with one such record, all but the last with its end.
         ended = sum(1 for record in records if record["message"] == "ended")

@@ -343,10 +343,15 @@ class Operating(ProgramTest):
             one.metric('openshell_driver_api_requests_total{verb="create",resource="pods",status="201"}'), 1)
         self.delete(one, message.id)
         wait_for(lambda: one.metric("openshell_driver_sandboxes_deleted_total") == 1)
-        lines = [json.loads(line) for line in one.log_path.read_text().splitlines()]
-        self.assertTrue(all("level" in line for line in lines))
-        told = [line["message"] for line in lines if line.get("sandbox_id") == message.id]
-        self.assertEqual(told, ["sandbox created", "sandbox deleted"])
+
+        def lines():
+            # What is being written at the moment may not be whole yet.
+            whole = [line for line in one.log_path.read_text().splitlines(True) if line.endswith("\n")]
+            return [json.loads(line) for line in whole]
+
+        wait_for(lambda: [line["message"] for line in lines() if line.get("sandbox_id") == message.id] ==
+                 ["sandbox created", "sandbox deleted"])
+        self.assertTrue(all("level" in line for line in lines()))
 
 
 if __name__ == "__main__":
