@@ -15,34 +15,18 @@ import time
 import unittest
 
 import webhook_server
-from certificate_replicas import (CONFIGURATIONS, DRAIN_FLAG, PORT, WAIT_LIMIT_S, Load, Replica, Replicas,
-                                  install, verifications)
-from own_addresses import OwnAddresses
+from certificate_replicas import CONFIGURATIONS, PORT, WAIT_LIMIT_S, Load, verifications
+from replicas_test_case import ReplicasTestCase
 from webhook_server import NAMESPACE, SERVICE_NAME, wait_for
-from webhook_test_case import WebhookTestCase, sandbox_pod
+from webhook_test_case import sandbox_pod
 
-REPLICAS = 3
 ROTATIONS = int(os.environ.get("E2E_CERTIFICATE_ROTATIONS", "12"))
 LIFE_S = 8
-FLAGS = ["--sandbox-uid=1000", DRAIN_FLAG, f"--namespace={NAMESPACE}", f"--certificate-life={LIFE_S}s",
-         "--authority-life=1h", "--certificate-propagation=1s"]
 SECRET = "openshell-injector-authorities"
 
 
-class CertificatesTest(WebhookTestCase):
-    @classmethod
-    def setUpClass(cls):
-        addresses = OwnAddresses(REPLICAS)
-        cls.addClassCleanup(addresses.release)
-        cls.set_up_cluster()
-        cls.account = install(cls.cluster, cls.directory)
-        items = [Replica(cls.directory, cls.account, address, FLAGS) for address in addresses.items]
-        cls.replicas = Replicas(cls.cluster, items)
-        cls.addClassCleanup(cls.replicas.end)
-        for replica in items:
-            replica.start()
-        cls.replicas.wait_until_in_service()
-        webhook_server.wait_until_called(cls.cluster, sandbox_pod("probe"))
+class CertificatesTest(ReplicasTestCase):
+    CERTIFICATE_FLAGS = [f"--certificate-life={LIFE_S}s", "--authority-life=1h", "--certificate-propagation=1s"]
 
     def setUp(self):
         self.replicas.wait_until_in_service()

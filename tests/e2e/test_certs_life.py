@@ -9,34 +9,19 @@ Needs root, for the addresses.
 import os
 import unittest
 
-import webhook_server
-from certificate_replicas import DRAIN_FLAG, WAIT_LIMIT_S, Load, Replica, Replicas, install
-from own_addresses import OwnAddresses
-from webhook_server import NAMESPACE, wait_for
-from webhook_test_case import WebhookTestCase, sandbox_pod
+from certificate_replicas import WAIT_LIMIT_S, Load
+from replicas_test_case import ReplicasTestCase
+from webhook_server import wait_for
+from webhook_test_case import sandbox_pod
 
-REPLICAS = 3
 LIVES = int(os.environ.get("E2E_AUTHORITY_LIVES", "2"))
 LEAF_LIFE_S = 8
 AUTHORITY_LIFE_S = 48
-FLAGS = ["--sandbox-uid=1000", DRAIN_FLAG, f"--namespace={NAMESPACE}", f"--certificate-life={LEAF_LIFE_S}s",
-         f"--authority-life={AUTHORITY_LIFE_S}s", "--certificate-propagation=1s"]
 
 
-class AuthorityLifeTest(WebhookTestCase):
-    @classmethod
-    def setUpClass(cls):
-        addresses = OwnAddresses(REPLICAS)
-        cls.addClassCleanup(addresses.release)
-        cls.set_up_cluster()
-        account = install(cls.cluster, cls.directory)
-        items = [Replica(cls.directory, account, address, FLAGS) for address in addresses.items]
-        cls.replicas = Replicas(cls.cluster, items)
-        cls.addClassCleanup(cls.replicas.end)
-        for replica in items:
-            replica.start()
-        cls.replicas.wait_until_in_service()
-        webhook_server.wait_until_called(cls.cluster, sandbox_pod("probe"))
+class AuthorityLifeTest(ReplicasTestCase):
+    CERTIFICATE_FLAGS = [f"--certificate-life={LEAF_LIFE_S}s", f"--authority-life={AUTHORITY_LIFE_S}s",
+                         "--certificate-propagation=1s"]
 
     def dropped(self):
         """How many authorities have come to their end."""
