@@ -1,24 +1,14 @@
-#include "common/http_worker.h"
+#include "common/http_worker_state.h"
 
 #include <errno.h>
-#include <linux/tcp.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 
 /* Large enough for the deepest JSON, small enough that the kernel does not back it with huge pages. */
 #define STACK_BYTES (512u * 1024)
-
-/* While draining, a connection younger than this may be about to bring its first request. */
-#define DRAIN_IDLE_MS 500
 
 /* How long a worker sleeps that only waits for clients in their handshakes; what they send wakes it. */
 #define STALL_MS 20
@@ -26,77 +16,9 @@
 /* The two descriptors that wake a worker: libmicrohttpd's and our own. */
 #define WAKE_EVENTS 2
 
-struct http_worker {
-    struct http_worker_options options;
-    struct MHD_Daemon *daemon;
-    pthread_t thread;
-    int wake;  /* eventfd */
-    int epoll; /* over `wake` and the daemon's own epoll descriptor */
-    struct http_connection *first;
-    uint64_t next_scan_ms;
-    uint64_t drain_deadline_ms; /* valid once is_draining */
-    atomic_bool is_draining;
-    bool has_quiesced;
-    sem_t quiesced; /* posted once */
-    bool must_end;
-    bool has_deferred; /* in this round */
-    bool has_moved;    /* in this round: bytes, as far as they are known, or a request */
-    int handshakes;    /* under way */
-    unsigned suspended;
-    unsigned cut_off; /* read after the thread has ended */
-};
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
-}
-
-static void enter_phase(struct http_connection *connection, enum http_phase phase)
-{
-    const struct http_limits *limits = &connection->worker->options.limits;
-    const unsigned limit_ms[] = {
-        [HTTP_HANDSHAKE] = limits->header_ms,
-        [HTTP_IDLE] = limits->idle_ms,
-        [HTTP_HEADER] = limits->header_ms,
-        [HTTP_REQUEST] = limits->request_ms,
-    };
-    connection->worker->handshakes += (phase == HTTP_HANDSHAKE) - (connection->phase == HTTP_HANDSHAKE);
-    connection->phase = phase;
-    connection->since_ms = now_ms();
-    connection->deadline_ms = connection->since_ms + limit_ms[phase];
-    connection->has_idle_bytes = false;
-}
-
-/* Bytes that ever arrived on the connection, as TCP counts them; 0 when unknown. */
-static uint64_t received_bytes(const struct http_connection *connection)
-{
-    struct tcp_info info;
-    socklen_t length = sizeof info;
-    memset(&info, 0, sizeof info);
-    if (getsockopt(connection->descriptor, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
-        return 0;
-    return info.tcpi_bytes_received;
-}
-
-/* A new connection waits for its first request: `bytes` were no part of one. */
-static void await_first_request(struct http_connection *connection, uint64_t bytes)
-{
-    enter_phase(connection, HTTP_IDLE);
-    connection->has_idle_bytes = true;
-    connection->idle_bytes = bytes;
-}
-
 void http_connection_note_traffic(struct http_connection *connection)
 {
     connection->worker->has_moved = true;
-}
-
-void http_connection_set_established(struct http_connection *connection)
-{
-    if (connection->phase == HTTP_HANDSHAKE)
-        await_first_request(connection, received_bytes(connection));
 }
 
 static struct http_connection *connection_new(struct http_worker *worker, struct MHD_Connection *handle)
@@ -114,9 +36,9 @@ static struct http_connection *connection_new(struct http_worker *worker, struct
     worker->first = connection;
     worker->handshakes++; /* zeroed, it is in one */
     if (worker->options.is_tls)
-        enter_phase(connection, HTTP_HANDSHAKE);
+        http_phase_enter(connection, HTTP_HANDSHAKE);
     else
-        await_first_request(connection, 0);
+        http_phase_await_first_request(connection, 0);
     return connection;
 }
 
@@ -173,8 +95,27 @@ static void *on_request_line(void *context, const char *uri, struct MHD_Connecti
         MHD_get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct http_connection *connection = info ? info->socket_context : NULL;
     if (connection && connection->phase != HTTP_HEADER)
-        enter_phase(connection, HTTP_HEADER);
+        http_phase_enter(connection, HTTP_HEADER);
     return connection;
+}
+
+/* Its request ends before the round does. */
+static void clear_deferred(struct http_connection *connection)
+{
+    struct http_worker *worker = connection->worker;
+    struct http_connection *before = NULL;
+    if (!connection->is_deferred)
+        return;
+    connection->is_deferred = false;
+    for (struct http_connection *each = worker->first_deferred; each != connection;
+         each = each->next_deferred)
+        before = each;
+    if (before)
+        before->next_deferred = connection->next_deferred;
+    else
+        worker->first_deferred = connection->next_deferred;
+    if (worker->last_deferred == connection)
+        worker->last_deferred = before;
 }
 
 static void clear_suspended(struct http_connection *connection)
@@ -197,9 +138,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *handle, 
         return MHD_NO;
     worker->has_moved = true;
     clear_suspended(connection);
+    connection->is_deferred = false;
     if (!connection->is_begun) {
         connection->is_begun = true;
-        enter_phase(connection, HTTP_REQUEST);
+        http_phase_enter(connection, HTTP_REQUEST);
         goes_on = service->begin(worker->options.context, connection, method, path);
     } else if (*length > 0) {
         goes_on = service->body(worker->options.context, connection, data, *length);
@@ -221,11 +163,12 @@ static void on_completed(void *context, struct MHD_Connection *handle, void **sl
         return;
     worker->has_moved = true;
     clear_suspended(connection);
+    clear_deferred(connection);
     if (connection->is_begun && worker->options.service->completed)
         worker->options.service->completed(worker->options.context, connection,
                                            code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     connection->is_begun = connection->is_complete = false;
-    enter_phase(connection, HTTP_IDLE);
+    http_phase_enter(connection, HTTP_IDLE);
 }
 
 static void on_message(void *context, const char *format, va_list arguments) _printf_(2, 0);
@@ -238,77 +181,17 @@ static void on_message(void *context, const char *format, va_list arguments)
     worker->options.service->message(worker->options.context, text);
 }
 
-/* Closing the reading side ends an idle connection without losing a request that is already in the socket's
- * buffer: it is still read and answered. Shutting both sides ends the connection whatever it does. The
- * descriptor itself is libmicrohttpd's to close. */
-static void end_connection(struct http_connection *connection, int how)
-{
-    if (connection->is_shut && how == SHUT_RD)
-        return;
-    shutdown(connection->descriptor, how);
-    connection->is_shut = true;
-}
-
-/* libmicrohttpd tells of a request when its first line is complete. A client that sends even that line slowly
- * is noticed here: something arrives while the connection counts as idle. */
-static void watch_idle(struct http_connection *connection)
-{
-    uint64_t bytes = received_bytes(connection);
-    if (!connection->has_idle_bytes) {
-        connection->has_idle_bytes = true;
-        connection->idle_bytes = bytes;
-    } else if (bytes != connection->idle_bytes) {
-        enter_phase(connection, HTTP_HEADER);
-    }
-}
-
-/* The limit of the connection's phase has passed. */
-static void end_phase(struct http_connection *connection)
-{
-    const struct http_worker_options *options = &connection->worker->options;
-    if (connection->is_begun && !connection->is_complete && !connection->is_late) {
-        connection->is_late = true;
-        if (options->service->late)
-            options->service->late(options->context, connection);
-    }
-    end_connection(connection, connection->phase == HTTP_IDLE && !connection->is_shut ? SHUT_RD : SHUT_RDWR);
-}
-
-static void scan_connections(struct http_worker *worker)
-{
-    uint64_t now = now_ms();
-    if (now < worker->next_scan_ms)
-        return;
-    worker->next_scan_ms = now + HTTP_TICK_MS;
-    for (struct http_connection *connection = worker->first; connection; connection = connection->next) {
-        if (connection->phase == HTTP_IDLE)
-            watch_idle(connection);
-        if (now >= connection->deadline_ms)
-            end_phase(connection);
-    }
-}
-
-/* True when closing its reading side cuts nothing off: it brought nothing for a while, and nothing waits. */
-static bool is_quiet(const struct http_connection *connection, uint64_t now)
-{
-    int waiting = 0;
-    return connection->phase == HTTP_IDLE && now - connection->since_ms >= DRAIN_IDLE_MS &&
-           ioctl(connection->descriptor, FIONREAD, &waiting) == 0 && waiting == 0;
-}
-
 static void drain_connections(struct http_worker *worker)
 {
-    uint64_t now = now_ms();
     if (!worker->has_quiesced) {
         worker->has_quiesced = true;
         MHD_quiesce_daemon(worker->daemon);
         sem_post(&worker->quiesced);
     }
-    for (struct http_connection *connection = worker->first; connection; connection = connection->next)
-        if (is_quiet(connection, now))
-            end_connection(connection, SHUT_RD);
+    http_phase_close_quiet(worker);
+    bool is_time = http_phase_now_ms() >= worker->drain_deadline_ms;
     /* libmicrohttpd aborts the process when it is stopped with a suspended connection. */
-    if ((!worker->first || now >= worker->drain_deadline_ms) && worker->suspended == 0)
+    if ((!worker->first || is_time) && worker->suspended == 0)
         worker->must_end = true;
 }
 
@@ -342,10 +225,11 @@ static void wait_for_work(struct http_worker *worker)
 static void serve_round(struct http_worker *worker)
 {
     const struct http_service *service = worker->options.service;
-    worker->has_deferred = worker->has_moved = false;
+    worker->has_moved = false;
     MHD_run(worker->daemon);
-    if (worker->has_deferred && service->deferred)
-        service->deferred(worker->options.context);
+    if (worker->first_deferred)
+        service->deferred(worker->options.context, worker->first_deferred);
+    worker->first_deferred = worker->last_deferred = NULL;
 }
 
 static void *run(void *argument)
@@ -354,7 +238,7 @@ static void *run(void *argument)
     while (!worker->must_end) {
         wait_for_work(worker);
         serve_round(worker);
-        scan_connections(worker);
+        http_phase_scan(worker);
         if (atomic_load_explicit(&worker->is_draining, memory_order_acquire))
             drain_connections(worker);
     }
@@ -460,7 +344,7 @@ static void wake_worker(struct http_worker *worker)
 
 void http_worker_drain(struct http_worker *worker, unsigned timeout_ms)
 {
-    worker->drain_deadline_ms = now_ms() + timeout_ms;
+    worker->drain_deadline_ms = http_phase_now_ms() + timeout_ms;
     atomic_store_explicit(&worker->is_draining, true, memory_order_release);
     wake_worker(worker);
     while (sem_wait(&worker->quiesced) < 0 && errno == EINTR)
@@ -482,7 +366,14 @@ unsigned http_worker_free(struct http_worker *worker)
 /* libmicrohttpd asks again, and does not wait for anything before, while a complete request has no answer. */
 void http_connection_defer(struct http_connection *connection)
 {
-    connection->worker->has_deferred = true;
+    struct http_worker *worker = connection->worker;
+    connection->is_deferred = true;
+    connection->next_deferred = NULL;
+    if (worker->last_deferred)
+        worker->last_deferred->next_deferred = connection;
+    else
+        worker->first_deferred = connection;
+    worker->last_deferred = connection;
 }
 
 void http_connection_suspend(struct http_connection *connection)

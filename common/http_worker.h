@@ -38,7 +38,8 @@ struct http_worker;
 struct http_connection {
     struct MHD_Connection *connection;
     void *state; /* the service's own */
-    /* The rest belongs to http_worker.c. */
+    struct http_connection *next_deferred;
+    /* The rest belongs to http_worker.c and http_phase.c. */
     struct http_worker *worker;
     struct http_connection *next, *previous;
     int descriptor;
@@ -49,6 +50,7 @@ struct http_connection {
     bool is_shut;
     bool has_idle_bytes;
     bool is_suspended;
+    bool is_deferred; /* in this round */
     uint64_t idle_bytes;
     uint64_t since_ms; /* in this phase */
     uint64_t deadline_ms;
@@ -66,8 +68,9 @@ struct http_service {
     bool (*body)(void *context, struct http_connection *connection, const char *data, size_t length);
     /* The request is complete: answers, suspends or defers. False closes at once. */
     bool (*finish)(void *context, struct http_connection *connection);
-    /* All that had arrived was looked at, and some of it was deferred. May be NULL. */
-    void (*deferred)(void *context);
+    /* All that had arrived was looked at; these connections were deferred, linked by `next_deferred`, in
+     * their order. May be NULL when none ever is. */
+    void (*deferred)(void *context, struct http_connection *first);
     /* The body takes longer than the limit, and the connection is about to be closed, whether `begin`
      * answered or not. libmicrohttpd takes no answer now: one must be written past it, to the client itself.
      * May be NULL. */
@@ -110,8 +113,9 @@ void http_connection_note_traffic(struct http_connection *connection);
 /* The TLS handshake is done: from now on the connection is idle. Plain connections are from the start. */
 void http_connection_set_established(struct http_connection *connection);
 
-/* From `finish`, which then returns true: `finish` is called again as soon as all that has arrived was looked
- * at, and `deferred` was called. So requests that arrive together can be answered together. */
+/* From `finish`, once in a round, which then returns true: `finish` is called again as soon as all that has
+ * arrived was looked at, and `deferred` was called. So requests that arrive together can be answered
+ * together. */
 void http_connection_defer(struct http_connection *connection);
 
 /* From `finish`, which then returns true: nothing happens on the connection until http_connection_resume,

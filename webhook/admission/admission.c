@@ -30,6 +30,7 @@ struct review {
     struct injection_result result;
     struct admission_evidence evidence;
     struct admission_outcome *outcome;
+    struct admission_record *record; /* prepared; NULL: none */
 };
 
 const char *admission_endpoint_name(enum admission_endpoint endpoint)
@@ -174,11 +175,10 @@ static bool examine(struct review *review, struct error *error)
            recorder->examine(recorder->context, review->request.object, error, &review->evidence);
 }
 
-static bool record(struct review *review, const char *patch, size_t patch_length, const struct error *failure,
-                   struct error *error, char mark[static ADMISSION_MARK_BYTES])
+static bool prepare_record(struct review *review, const char *patch, size_t patch_length,
+                           const struct error *failure, struct error *error)
 {
     const struct admission_recorder *recorder = review->context->recorder;
-    *mark = '\0';
     if (!recorder)
         return true;
     const struct admission_event event = {
@@ -193,7 +193,7 @@ static bool record(struct review *review, const char *patch, size_t patch_length
         .patch_length = patch_length,
         .failure = failure,
     };
-    if (recorder->record(recorder->context, &event, error, mark))
+    if (recorder->prepare(recorder->context, &event, error, &review->record))
         return true;
     review->outcome->has_failed_to_record = true;
     return false;
@@ -202,11 +202,10 @@ static bool record(struct review *review, const char *patch, size_t patch_length
 /* The request gets an error for an answer, whether that could be recorded or not. */
 static void record_failure(struct review *review, const struct error *failure)
 {
-    char mark[ADMISSION_MARK_BYTES];
     struct error ignored;
     bool is_retried = failure->code == ERROR_UNAVAILABLE && review->context->will_retry;
     if (!is_retried && !review->outcome->has_failed_to_record)
-        (void) !record(review, NULL, 0, failure, &ignored, mark);
+        (void) !prepare_record(review, NULL, 0, failure, &ignored);
 }
 
 /* The record is made last, when nothing else of the answer can fail any more. */
@@ -214,12 +213,8 @@ static bool compose(struct review *review, const struct review_response *answer,
                     struct buffer *response)
 {
     struct review_response_patch patch;
-    char mark[ADMISSION_MARK_BYTES];
-    if (!review_response_begin(answer, response, error, &patch) ||
-        !record(review, response->data + patch.offset, patch.length, NULL, error, mark))
-        return false;
-    review_response_end(mark, response);
-    return true;
+    return review_response_begin(answer, response, error, &patch) &&
+           prepare_record(review, response->data + patch.offset, patch.length, NULL, error);
 }
 
 static bool respond(struct review *review, struct error *error, struct buffer *response)
@@ -266,9 +261,9 @@ static bool answer_review(struct review *review, const char *body, size_t length
     return is_answered;
 }
 
-bool admission_review(const struct admission_context *context, enum admission_endpoint endpoint,
+bool admission_decide(const struct admission_context *context, enum admission_endpoint endpoint,
                       const char *body, size_t length, struct error *error, struct buffer *response,
-                      struct admission_outcome *outcome)
+                      struct admission_outcome *outcome, struct admission_record **record)
 {
     *outcome = (struct admission_outcome){.decision = INJECTION_SKIPPED, .reason = "Error"};
     struct review review = {
@@ -280,7 +275,35 @@ bool admission_review(const struct admission_context *context, enum admission_en
     };
     struct json_arena arena;
     json_arena_enter(&arena);
-    bool is_answered = answer_review(&review, body, length, error, response);
+    bool is_decided = answer_review(&review, body, length, error, response);
     json_arena_leave(&arena);
+    *record = review.record;
+    return is_decided;
+}
+
+bool admission_conclude(const struct admission_record *record, struct error *error, struct buffer *response,
+                        struct admission_outcome *outcome)
+{
+    if (record && record->is_refused) {
+        outcome->has_failed_to_record = true;
+        *error = record->error;
+        return false;
+    }
+    review_response_end(record ? record->mark : "", response);
+    return true;
+}
+
+bool admission_review(const struct admission_context *context, enum admission_endpoint endpoint,
+                      const char *body, size_t length, struct error *error, struct buffer *response,
+                      struct admission_outcome *outcome)
+{
+    const struct admission_recorder *recorder = context->recorder;
+    struct admission_record *record;
+    bool is_answered = admission_decide(context, endpoint, body, length, error, response, outcome, &record);
+    if (record)
+        recorder->write(recorder->context, record);
+    is_answered = is_answered && admission_conclude(record, error, response, outcome);
+    if (record)
+        recorder->release(recorder->context, record);
     return is_answered;
 }

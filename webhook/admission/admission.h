@@ -20,6 +20,7 @@ enum admission_endpoint { ADMISSION_MUTATE, ADMISSION_VALIDATE };
 const char *admission_endpoint_name(enum admission_endpoint endpoint);
 
 struct admission_recorder; /* webhook/admission/recorder.h */
+struct admission_record;
 
 /* How long a request waits for a namespace that is not known (yet). */
 #define NAMESPACE_WAIT_MS 500u
@@ -67,3 +68,15 @@ struct admission_outcome {
 bool admission_review(const struct admission_context *context, enum admission_endpoint endpoint,
                       const char *body, size_t length, struct error *error, struct buffer *response,
                       struct admission_outcome *outcome) _warn_unused_result_;
+
+/* The same in two steps, for who writes the records of several requests together. The first decides; the
+ * response lacks its end. Whether that succeeds or not, `*record` (NULL without a recorder) must be written
+ * before the answer leaves, whatever that is, and be released. */
+bool admission_decide(const struct admission_context *context, enum admission_endpoint endpoint,
+                      const char *body, size_t length, struct error *error, struct buffer *response,
+                      struct admission_outcome *outcome,
+                      struct admission_record **record) _warn_unused_result_;
+/* Ends the response of a decision whose record (or NULL) is written. False when admission must be refused for
+ * want of one. */
+bool admission_conclude(const struct admission_record *record, struct error *error, struct buffer *response,
+                        struct admission_outcome *outcome) _warn_unused_result_;

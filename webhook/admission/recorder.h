@@ -1,6 +1,7 @@
 /* Who must know of a decision before its answer leaves: the seam between admission and the audit log. The
- * recorder sees the request, the decision and the very bytes of the patch while all of it is at hand, and
- * what it returns becomes part of the answer.
+ * recorder sees the request, the decision and the very bytes of the patch while all of it is at hand and
+ * makes a record of them. Records of requests that arrived together are then written together, and the mark
+ * that each gets becomes part of its answer.
  *
  * Not for: logs and metrics, which look at struct admission_outcome afterwards.
  */
@@ -34,15 +35,27 @@ struct admission_event {
     const struct error *failure; /* an error instead of a decision; else NULL */
 };
 
+/* A record on its way. The recorder has more of its own behind it. */
+struct admission_record {
+    struct admission_record *next;   /* what is written together with it, behind it; NULL: nothing */
+    char mark[ADMISSION_MARK_BYTES]; /* "": there is no record, and there need not be one */
+    bool is_refused;                 /* admission must be refused, since there is no record ... */
+    struct error error;              /* ... for this reason */
+};
+
+/* May be called by any thread. */
 struct admission_recorder {
     /* Before the decision, when there is an object. A failure fails the request. */
     bool (*examine)(void *context, const cJSON *object, struct error *error,
                     struct admission_evidence *evidence);
-    /* After the decision; all of the answer but the mark is made. False refuses admission. `mark` is "" when
-     * there is no record and there need not be one. Must not keep the thread longer than a write takes. */
-    bool (*record)(void *context, const struct admission_event *event, struct error *error,
-                   char mark[static ADMISSION_MARK_BYTES]);
-    /* Once before answers leave that were recorded since the last time; any thread. May be NULL. */
-    void (*settle)(void *context);
+    /* After the decision; all of the answer but the mark is made. False refuses admission. `*record` is then
+     * to be written before the answer leaves; NULL when there is none and there need not be one. */
+    bool (*prepare)(void *context, const struct admission_event *event, struct error *error,
+                    struct admission_record **record);
+    /* Writes records in their order, and says in each what became of it. Must not keep the thread longer than
+     * a write takes. */
+    void (*write)(void *context, struct admission_record *first);
+    /* Frees a record, written or not. */
+    void (*release)(void *context, struct admission_record *record);
     void *context;
 };

@@ -159,38 +159,65 @@ static void sign_if_many(struct audit_log *log)
         log->statistics.checkpoint_failures++;
 }
 
-/* The record stands, but nobody can say for how long: only who must not lose it refuses. */
-static bool sync_record(struct audit_log *log, uint64_t sequence, struct error *error)
+/* How many records may be written before something else must be. */
+static size_t records_until_checkpoint(const struct audit_log *log)
 {
-    if (log->options.sync != AUDIT_SYNC_ALWAYS || log_writer_sync(log, sequence, error))
-        return true;
-    if (log->options.is_required)
-        audit_log_drop(log, error);
-    return false;
+    uint64_t limit = log->options.checkpoint_records;
+    if (!log->key)
+        return SIZE_MAX;
+    return log->unsigned_records < limit ? limit - log->unsigned_records : 1;
 }
 
-bool audit_log_append(struct audit_log *log, struct record_draft *draft, struct error *error,
-                      struct audit_position *position)
+/* With the mutex held: appends some of the entries and returns those that are left. */
+static struct audit_entry *append_some(struct audit_log *log, struct audit_entry *entry)
 {
     struct error why;
-    pthread_mutex_lock(&log->mutex);
-    bool is_written = log_records_settle(log, &why) && log_writer_append(log, draft, &why);
-    if (is_written) {
-        *position = log->head.position;
-        sign_if_many(log);
-    } else {
-        count_loss(log, &why);
-        *error = why;
+    size_t tried = 1, written = 0;
+    if (log_records_settle(log, &why))
+        tried = log_writer_append(log, entry, records_until_checkpoint(log), &why);
+    for (size_t i = 0; i < tried; i++, entry = entry->next) {
+        entry->is_written = entry->position.sequence != 0;
+        written += entry->is_written;
+        if (!entry->is_written) {
+            count_loss(log, &why);
+            *entry->error = why;
+        }
     }
-    pthread_mutex_unlock(&log->mutex);
-    return is_written && sync_record(log, position->sequence, error);
+    if (written > 0)
+        sign_if_many(log);
+    return entry;
 }
 
-void audit_log_settle(struct audit_log *log)
+/* The records stand, but nobody can say for how long: only who must not lose them refuses. */
+static void sync_records(struct audit_log *log, struct audit_entry *first)
 {
+    struct error why;
+    uint64_t last = 0;
+    for (const struct audit_entry *entry = first; entry; entry = entry->next)
+        last = entry->is_written ? entry->position.sequence : last;
+    if (last == 0 || log->options.sync != AUDIT_SYNC_ALWAYS || log_writer_sync(log, last, &why))
+        return;
+    for (struct audit_entry *entry = first; entry; entry = entry->next) {
+        if (!entry->is_written)
+            continue;
+        entry->is_written = false;
+        *entry->error = why;
+        if (log->options.is_required)
+            audit_log_drop(log, &why);
+    }
+}
+
+void audit_log_append(struct audit_log *log, struct audit_entry *first)
+{
+    struct audit_entry *entry;
+    for (entry = first; entry; entry = entry->next)
+        entry->position.sequence = 0;
     pthread_mutex_lock(&log->mutex);
+    for (entry = first; entry;)
+        entry = append_some(log, entry);
     save_head_if_due(log);
     pthread_mutex_unlock(&log->mutex);
+    sync_records(log, first);
 }
 
 bool audit_log_reload_key(struct audit_log *log, struct error *error)

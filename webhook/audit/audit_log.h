@@ -47,6 +47,15 @@ struct audit_log_statistics {
 
 struct audit_log;
 
+/* A record on its way into the log, and what became of it. */
+struct audit_entry {
+    struct record_draft draft;      /* sealed */
+    struct audit_entry *next;       /* what is appended with it, behind it; NULL: nothing */
+    struct error *error;            /* why it was not written; the caller's, set unless `is_written` */
+    bool is_written;                /* with AUDIT_SYNC_ALWAYS: on the disk */
+    struct audit_position position; /* where it stands; sequence 0: nowhere */
+};
+
 /* Opens the log, waits for another writer to end, and looks where the chain goes on. A torn last record, or
  * records that a loss of power took, are told of by the next record. Strings of `options` outlive the log.
  * Fails with ERROR_FAILED_PRECONDITION when the directory is not as a writer left it, so that evidence is not
@@ -65,16 +74,11 @@ bool audit_log_close(struct audit_log *log, struct error *error) _warn_unused_re
 /* What record_draft_begin needs. Lives as long as the log. */
 const struct audit_identity *audit_log_identity(const struct audit_log *log);
 
-/* Appends a sealed draft. True when it is written (with AUDIT_SYNC_ALWAYS: on the disk). Otherwise the log
- * stands as before, and counts it as refused or dropped. When only the sync fails, the record stands all the
- * same and `*position` is set; it is counted when it is refused for that.
- * audit_log_settle follows. */
-bool audit_log_append(struct audit_log *log, struct record_draft *draft, struct error *error,
-                      struct audit_position *position) _warn_unused_result_;
-
-/* Brings head.json up to what was appended: before the answers leave, once for all that were decided
- * together. audit_log_close does it too. */
-void audit_log_settle(struct audit_log *log);
+/* Appends the entries in their order, many of them in one write, and then brings head.json up to the log,
+ * once. Each is written or not by itself: one that is not leaves no trace but for being counted as refused or
+ * dropped. When only the sync fails, the record stands all the same and has its position; it is counted when
+ * it is refused for that. */
+void audit_log_append(struct audit_log *log, struct audit_entry *first);
 
 /* Counts a decision of which no draft could be made, as audit_log_append does. */
 void audit_log_drop(struct audit_log *log, const struct error *why);

@@ -57,13 +57,22 @@ bool log_file_open(int directory, const char *name, uint64_t size, struct error 
     return true;
 }
 
-static ssize_t write_once(const struct log_file *file, const char *data, size_t length)
+static ssize_t write_once(const struct log_file *file, const struct iovec *records, size_t count)
 {
     for (;;) {
-        ssize_t written = pwrite(file->descriptor, data, length, (off_t) file->size);
+        ssize_t written = pwritev(file->descriptor, records, (int) count, (off_t) file->size);
         if (written >= 0 || errno != EINTR)
             return written;
     }
+}
+
+/* How many of the records are in the first `written` bytes whole, and how many bytes they are. */
+static size_t count_whole(const struct iovec *records, size_t count, size_t written, size_t *length)
+{
+    size_t whole = 0;
+    for (*length = 0; whole < count && records[whole].iov_len <= written - *length; whole++)
+        *length += records[whole].iov_len;
+    return whole;
 }
 
 /* Cuts the file to `size`. */
@@ -75,23 +84,27 @@ static bool cut(struct log_file *file, uint64_t size, struct error *error)
     return true;
 }
 
-bool log_file_append(struct log_file *file, const char *data, size_t length, struct error *error)
+size_t log_file_append(struct log_file *file, const struct iovec *records, size_t count, struct error *error)
 {
     bool had_excess = file->has_excess;
-    ssize_t written = write_once(file, data, length);
-    if (written == (ssize_t) length) {
+    size_t length;
+    ssize_t written = write_once(file, records, count);
+    int reason = written < 0 ? errno : ENOSPC;
+    size_t whole = count_whole(records, count, written < 0 ? 0 : (size_t) written, &length);
+    if (whole == count) {
         /* What stood behind is overwritten first and cut then, so that a torn record is never lost before
          * the record that tells of it stands. */
         if (had_excess && !cut(file, file->size + length, error))
-            return false;
+            return 0;
         file->size += length;
-        return true;
+        return whole;
     }
-    int reason = written < 0 ? errno : ENOSPC;
     struct error ignored;
+    file->size += length;
     file->has_excess = true;
     (void) !cut(file, file->size, &ignored);
-    return error_set_errno(error, ERROR_IO, reason, "cannot write a record");
+    error_set_errno(error, ERROR_IO, reason, "cannot write a record");
+    return whole;
 }
 
 void log_file_close(struct log_file *file)

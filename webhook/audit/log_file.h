@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 /* "audit-<20 digits>.jsonl" and the NUL. */
 #define AUDIT_FILE_NAME_BYTES 33
@@ -33,10 +34,14 @@ bool log_file_create(int directory, uint64_t first_sequence, struct error *error
 bool log_file_open(int directory, const char *name, uint64_t size, struct error *error,
                    struct log_file *file) _warn_unused_result_;
 
-/* Writes all at the end with one system call, or nothing: a part is taken back, now or before the next
- * write. */
-bool log_file_append(struct log_file *file, const char *data, size_t length,
-                     struct error *error) _warn_unused_result_;
+/* Most records of one write. */
+#define LOG_FILE_PARTS 64
+
+/* Writes records at the end, each a part, with one system call. Returns how many of them stand; what was
+ * written of the one after them is taken back, now or before the next write. When they are not all, `error`
+ * says why. */
+size_t log_file_append(struct log_file *file, const struct iovec *records, size_t count,
+                       struct error *error) _warn_unused_result_;
 
 /* Accepts a file without descriptor. */
 void log_file_close(struct log_file *file);

@@ -11,8 +11,10 @@
 /* Seals, writes and keeps in the head; the draft is done in any case. */
 static bool append(struct audit_log *log, struct record_draft *draft, struct error *error)
 {
-    bool is_written = record_draft_seal(draft, error) && log_writer_append(log, draft, error);
-    record_draft_done(draft);
+    struct audit_entry entry = {.draft = *draft};
+    bool is_written = record_draft_seal(&entry.draft, error) &&
+                      log_writer_append(log, &entry, 1, error) == 1 && entry.position.sequence != 0;
+    record_draft_done(&entry.draft);
     return is_written;
 }
 

@@ -46,10 +46,12 @@ struct audit_log {
 /* log_opening.c: everything but the keys. The log is zeroed but for options and descriptors of -1. */
 bool log_opening_run(struct audit_log *log, struct error *error) _warn_unused_result_;
 
-/* log_writer.c, with the mutex held. Gives the sealed draft its place and writes it, in a new file when the
- * newest one is full or old. On failure nothing has changed. */
-bool log_writer_append(struct audit_log *log, struct record_draft *draft,
-                       struct error *error) _warn_unused_result_;
+/* log_writer.c, with the mutex held. Gives entries their places and writes them, as many of the first `limit`
+ * as go together, in a new file when the newest one is full or old. Returns how many were tried, at least
+ * one: those that stand have their position; those that do not come last, have sequence 0, and `error` says
+ * why. */
+size_t log_writer_append(struct audit_log *log, struct audit_entry *first, size_t limit,
+                         struct error *error) _warn_unused_result_;
 /* Writes the head over itself. A failure is counted: the next one tries again. */
 void log_writer_save_head(struct audit_log *log);
 /* With no mutex held: everything up to `sequence` is on the disk. */

@@ -45,28 +45,87 @@ void log_writer_save_head(struct audit_log *log)
         log->statistics.head_failures++;
 }
 
-bool log_writer_append(struct audit_log *log, struct record_draft *draft, struct error *error)
+/* A new file when the next record does not go into the newest any more. */
+static bool provide_file(struct audit_log *log, size_t length, int64_t now, struct error *error)
 {
-    struct timespec now;
-    struct audit_position place = {.sequence = log->head.position.sequence + 1};
-    clock_gettime(CLOCK_REALTIME, &now);
-    size_t length = draft->text.length + RECORD_END_BYTES;
     /* A torn record is told of where it stands. */
     bool is_settled = !log->recovery.is_pending;
-    if ((log->file.descriptor < 0 || (is_settled && must_rotate(log, length, now.tv_sec))) &&
-        !begin_file(log, now.tv_sec, error))
-        return false;
-    if (!record_draft_finish(draft, place.sequence, &now, log->head.position.hash, error, place.hash) ||
-        !log_file_append(&log->file, draft->text.data, draft->text.length, error))
-        return false;
-    log->head.position = place;
+    bool must_begin = log->file.descriptor < 0 || (is_settled && must_rotate(log, length, now));
+    return !must_begin || begin_file(log, now, error);
+}
+
+static size_t length_of(const struct audit_entry *entry)
+{
+    return entry->draft.text.length + RECORD_END_BYTES;
+}
+
+/* How many go into the file in one write, at least one. */
+static size_t count_together(const struct audit_log *log, const struct audit_entry *first, size_t limit)
+{
+    uint64_t size = log->file.size + length_of(first);
+    size_t count = 1;
+    /* What a crash left behind goes with the first record that is written over it. */
+    if (log->file.has_excess)
+        return count;
+    for (const struct audit_entry *entry = first->next; entry && count < limit; entry = entry->next) {
+        size += length_of(entry);
+        if (count == LOG_FILE_PARTS || size > log->options.file_bytes)
+            break;
+        count++;
+    }
+    return count;
+}
+
+/* Ends each of the records, as if all before it stood. */
+static bool give_places(const struct audit_log *log, struct audit_entry *first, size_t count,
+                        const struct timespec *now, struct error *error, struct iovec *parts)
+{
+    const struct audit_position *previous = &log->head.position;
+    char moment[MICROTIME_BYTES];
+    clock_format_microtime(now, moment);
+    struct audit_entry *entry = first;
+    for (size_t i = 0; i < count; i++, entry = entry->next) {
+        entry->position.sequence = previous->sequence + 1;
+        if (!record_draft_finish(&entry->draft, entry->position.sequence, moment, previous->hash, error,
+                                 entry->position.hash))
+            return false;
+        previous = &entry->position;
+        parts[i] = (struct iovec){.iov_base = entry->draft.text.data, .iov_len = entry->draft.text.length};
+    }
+    return true;
+}
+
+/* The record stands. */
+static void follow(struct audit_log *log, const struct audit_entry *entry)
+{
+    log->head.position = entry->position;
     log->is_head_due = true;
     log->statistics.records++;
-    log->statistics.bytes += draft->text.length;
+    log->statistics.bytes += entry->draft.text.length;
     log->unsigned_records++;
     if (!log->unsynced_ns)
         log->unsynced_ns = clock_now_ns();
-    return true;
+}
+
+size_t log_writer_append(struct audit_log *log, struct audit_entry *first, size_t limit, struct error *error)
+{
+    struct timespec now;
+    struct iovec parts[LOG_FILE_PARTS];
+    size_t count = 1, written = 0;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (provide_file(log, length_of(first), now.tv_sec, error)) {
+        count = count_together(log, first, limit);
+        if (give_places(log, first, count, &now, error, parts))
+            written = log_file_append(&log->file, parts, count, error);
+    }
+    struct audit_entry *entry = first;
+    for (size_t i = 0; i < count; i++, entry = entry->next) {
+        if (i < written)
+            follow(log, entry);
+        else
+            entry->position.sequence = 0;
+    }
+    return count;
 }
 
 /* With sync_mutex held: forces the newest file to the disk, whoever else writes meanwhile. */

@@ -2,7 +2,6 @@
 
 #include "common/json.h"
 #include "common/version.h"
-#include "kubernetes/clock.h"
 
 #include <string.h>
 
@@ -52,13 +51,11 @@ bool record_draft_seal(struct record_draft *draft, struct error *error)
     return true;
 }
 
-bool record_draft_finish(struct record_draft *draft, uint64_t sequence, const struct timespec *time,
+bool record_draft_finish(struct record_draft *draft, uint64_t sequence, const char *moment,
                          const char *previous, struct error *error, char hash[static DIGEST_SHA256_HEX_BYTES])
 {
     unsigned char digest[DIGEST_SHA256_BYTES];
-    char moment[MICROTIME_BYTES];
     size_t sealed = draft->text.length;
-    clock_format_microtime(time, moment);
     buffer_append_string(&draft->text, ",\"sequence\":");
     buffer_append_integer(&draft->text, (int64_t) sequence);
     buffer_append_string(&draft->text, ",\"time\":\"");

@@ -15,7 +15,6 @@
 
 #include <openssl/evp.h>
 #include <stdint.h>
-#include <time.h>
 
 #define AUDIT_CHAIN_BYTES 33 /* 32 hex digits and the NUL */
 #define AUDIT_REPLICA_BYTES 65
@@ -50,9 +49,9 @@ void record_draft_add_integer(struct record_draft *draft, const char *key, uint6
  * AUDIT_RECORD_BYTES, ERROR_NO_MEMORY. */
 bool record_draft_seal(struct record_draft *draft, struct error *error) _warn_unused_result_;
 
-/* Ends a sealed record, newline included, and writes its hash. Needs no memory. ERROR_INTERNAL when the
- * digest fails all the same. */
-bool record_draft_finish(struct record_draft *draft, uint64_t sequence, const struct timespec *time,
+/* Ends a sealed record, newline included, and writes its hash. `moment` is its time as
+ * clock_format_microtime writes it. Needs no memory. ERROR_INTERNAL when the digest fails all the same. */
+bool record_draft_finish(struct record_draft *draft, uint64_t sequence, const char *moment,
                          const char *previous, struct error *error,
                          char hash[static DIGEST_SHA256_HEX_BYTES]) _warn_unused_result_;
 

@@ -6,6 +6,7 @@
 #include "webhook/audit/redaction.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 static bool keep_redacted(const cJSON *object, struct error *error, struct buffer *text)
 {
@@ -33,39 +34,82 @@ static bool examine(void *context, const cJSON *object, struct error *error,
     return recorder->objects == AUDIT_OBJECTS_NONE || keep_redacted(object, error, text);
 }
 
-static bool append(struct audit_recorder *recorder, const struct admission_event *event, struct error *error,
-                   struct audit_position *position)
+/* A record of ours on its way. */
+struct pending {
+    struct admission_record admission; /* first: what others know of it */
+    struct audit_entry entry;
+};
+
+static void release(void *context, struct admission_record *record)
 {
-    struct record_draft draft;
-    bool is_made = decision_draft_make(event, audit_log_identity(recorder->log), error, &draft) &&
-                   configuration_archive_store(&recorder->archive, event->configuration, error);
-    if (!is_made)
-        audit_log_drop(recorder->log, error);
-    bool is_written = is_made && audit_log_append(recorder->log, &draft, error, position);
-    record_draft_done(&draft);
-    return is_written;
+    struct pending *pending = (struct pending *) record;
+    (void) context;
+    record_draft_done(&pending->entry.draft);
+    free(pending);
 }
 
-static bool record(void *context, const struct admission_event *event, struct error *error,
-                   char mark[static ADMISSION_MARK_BYTES])
+static bool make(struct audit_recorder *recorder, const struct admission_event *event, struct error *error,
+                 struct pending **result)
 {
-    struct audit_recorder *recorder = context;
-    struct audit_position position = {.sequence = 0};
-    struct error why;
-    *mark = '\0';
-    if (!append(recorder, event, &why, &position) && recorder->is_required) {
-        *error = why;
-        return error_prefix(error, "the decision cannot be recorded");
+    struct pending *pending = malloc(sizeof *pending);
+    if (!pending)
+        return error_set_no_memory(error);
+    pending->admission.next = NULL;
+    if (!decision_draft_make(event, audit_log_identity(recorder->log), error, &pending->entry.draft) ||
+        !configuration_archive_store(&recorder->archive, event->configuration, error)) {
+        release(recorder, &pending->admission);
+        return false;
     }
-    if (position.sequence)
-        snprintf(mark, ADMISSION_MARK_BYTES, "%" PRIu64 ":%s", position.sequence, position.hash);
+    *result = pending;
     return true;
 }
 
-static void settle(void *context)
+static bool prepare(void *context, const struct admission_event *event, struct error *error,
+                    struct admission_record **record)
+{
+    struct audit_recorder *recorder = context;
+    struct pending *pending = NULL;
+    struct error why;
+    bool is_made = make(recorder, event, &why, &pending);
+    *record = is_made ? &pending->admission : NULL;
+    if (is_made)
+        return true;
+    audit_log_drop(recorder->log, &why);
+    if (!recorder->is_required)
+        return true;
+    *error = why;
+    return error_prefix(error, "the decision cannot be recorded");
+}
+
+static void conclude(const struct audit_recorder *recorder, struct pending *pending)
+{
+    struct admission_record *record = &pending->admission;
+    const struct audit_position *position = &pending->entry.position;
+    *record->mark = '\0';
+    if (position->sequence)
+        snprintf(record->mark, sizeof record->mark, "%" PRIu64 ":%s", position->sequence, position->hash);
+    record->is_refused = recorder->is_required && !pending->entry.is_written;
+    if (record->is_refused)
+        (void) !error_prefix(&record->error, "the decision cannot be recorded");
+}
+
+static struct pending *next_of(const struct pending *pending)
+{
+    return (struct pending *) pending->admission.next;
+}
+
+static void write_together(void *context, struct admission_record *first)
 {
     const struct audit_recorder *recorder = context;
-    audit_log_settle(recorder->log);
+    struct pending *pending = (struct pending *) first;
+    for (; pending; pending = next_of(pending)) {
+        pending->entry.error = &pending->admission.error;
+        pending->entry.next = next_of(pending) ? &next_of(pending)->entry : NULL;
+    }
+    pending = (struct pending *) first;
+    audit_log_append(recorder->log, &pending->entry);
+    for (; pending; pending = next_of(pending))
+        conclude(recorder, pending);
 }
 
 void audit_recorder_init(struct audit_recorder *recorder, struct audit_log *log,
@@ -73,8 +117,11 @@ void audit_recorder_init(struct audit_recorder *recorder, struct audit_log *log,
 {
     *recorder = (struct audit_recorder){.log = log, .objects = objects, .is_required = options->is_required};
     configuration_archive_init(&recorder->archive, options->directory);
-    recorder->admission = (struct admission_recorder){
-        .examine = examine, .record = record, .settle = settle, .context = recorder};
+    recorder->admission = (struct admission_recorder){.examine = examine,
+                                                      .prepare = prepare,
+                                                      .write = write_together,
+                                                      .release = release,
+                                                      .context = recorder};
 }
 
 void audit_recorder_done(struct audit_recorder *recorder)

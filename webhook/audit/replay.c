@@ -72,14 +72,14 @@ static bool is_same_answer(const struct audit_decision *decision, const struct a
            memcmp(decision->patch, event->patch ? event->patch : "", event->patch_length) == 0;
 }
 
-/* Called with the decision where the server would write its record. */
+/* Called with the decision where the server would make its record. */
 static bool compare(void *context, const struct admission_event *event, struct error *error,
-                    char mark[static ADMISSION_MARK_BYTES])
+                    struct admission_record **record)
 {
     struct replay *replay = context;
     struct replay_result *result = replay->result;
     const struct audit_decision *decision = replay->input->decision;
-    *mark = '\0';
+    *record = NULL;
     if (!is_same_object(decision, event)) {
         result->verdict = REPLAY_OTHER_OBJECT;
         return true;
@@ -121,7 +121,7 @@ static bool ask(struct replay *replay, const char *review, size_t length, struct
 {
     const struct replay_input *input = replay->input;
     const struct namespace_source namespaces = {.find = find_annotations, .context = replay};
-    const struct admission_recorder recorder = {.examine = examine, .record = compare, .context = replay};
+    const struct admission_recorder recorder = {.examine = examine, .prepare = compare, .context = replay};
     const struct admission_context context = {
         .configuration = input->configuration,
         .namespaces = &namespaces,

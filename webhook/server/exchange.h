@@ -46,8 +46,10 @@ struct exchange {
     uint64_t started_ns;
     bool is_in_flight;                         /* counted as such */
     uint64_t waiting_since_ns;                 /* for its namespace */
-    bool is_reviewed;                          /* decided, or refused for good */
+    bool is_reviewed;                          /* it need not be looked at again */
+    bool is_decided;                           /* the answer is there, but for its end */
     bool is_concluded;                         /* counted and logged */
+    struct admission_record *record;           /* of a reviewed request, until it is settled; or NULL */
     const struct configuration *configuration; /* held while reviewed */
     struct admission_outcome outcome;
 };

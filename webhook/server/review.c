@@ -1,6 +1,7 @@
 #include "webhook/server/review.h"
 
 #include "common/log.h"
+#include "webhook/admission/recorder.h"
 
 #include <netdb.h>
 #include <sys/socket.h>
@@ -15,12 +16,6 @@ static void release_configuration(struct exchange *exchange)
     if (exchange->configuration)
         configuration_store_release(exchange->server->options.configurations, exchange->configuration);
     exchange->configuration = NULL;
-}
-
-static unsigned status_of(const struct exchange *exchange)
-{
-    return exchange->outcome.has_failed_to_record ? MHD_HTTP_SERVICE_UNAVAILABLE
-                                                  : refusal_status_of_error(exchange->error.code);
 }
 
 /* False: nothing is decided, and another attempt may help. */
@@ -38,14 +33,12 @@ static bool attempt(struct exchange *exchange, unsigned wait_ms, bool will_retry
     };
     buffer_clear(&exchange->answer);
     exchange->is_reviewed = true;
-    if (admission_review(&context, endpoint_of(exchange), buffer_string(&exchange->body),
-                         exchange->body.length, &exchange->error, &exchange->answer, &exchange->outcome))
-        return true;
-    bool is_final = exchange->outcome.has_failed_to_record || exchange->error.code != ERROR_UNAVAILABLE;
-    if (will_retry && !is_final)
-        return false;
-    exchange_refuse(exchange, status_of(exchange), exchange->error.message);
-    return true;
+    exchange->is_decided = admission_decide(&context, endpoint_of(exchange), buffer_string(&exchange->body),
+                                            exchange->body.length, &exchange->error, &exchange->answer,
+                                            &exchange->outcome, &exchange->record);
+    bool is_final = exchange->is_decided || exchange->outcome.has_failed_to_record ||
+                    exchange->error.code != ERROR_UNAVAILABLE;
+    return is_final || !will_retry;
 }
 
 bool review_attempt(struct exchange *exchange)
@@ -57,6 +50,52 @@ bool review_attempt(struct exchange *exchange)
 void review_last_attempt(struct exchange *exchange, unsigned wait_ms)
 {
     (void) !attempt(exchange, wait_ms, false);
+}
+
+/* The record, if there is one, is written. */
+static void settle(struct exchange *exchange)
+{
+    const struct admission_recorder *recorder = exchange->server->options.recorder;
+    bool is_answered = exchange->is_decided && admission_conclude(exchange->record, &exchange->error,
+                                                                  &exchange->answer, &exchange->outcome);
+    if (exchange->record)
+        recorder->release(recorder->context, exchange->record);
+    exchange->record = NULL;
+    if (is_answered)
+        return;
+    unsigned status = exchange->outcome.has_failed_to_record ? MHD_HTTP_SERVICE_UNAVAILABLE
+                                                             : refusal_status_of_error(exchange->error.code);
+    exchange_refuse(exchange, status, exchange->error.message);
+}
+
+static void write_records(const struct exchange *exchange, struct admission_record *first)
+{
+    const struct admission_recorder *recorder = exchange->server->options.recorder;
+    if (first)
+        recorder->write(recorder->context, first);
+}
+
+void review_settle_deferred(struct http_connection *first)
+{
+    struct admission_record *records = NULL, **end = &records;
+    for (const struct http_connection *connection = first; connection;
+         connection = connection->next_deferred) {
+        const struct exchange *exchange = connection->state;
+        *end = exchange->record;
+        end = *end ? &(*end)->next : end;
+    }
+    *end = NULL;
+    write_records(first->state, records);
+    for (const struct http_connection *connection = first; connection; connection = connection->next_deferred)
+        settle(connection->state);
+}
+
+void review_settle(struct exchange *exchange)
+{
+    if (exchange->record)
+        exchange->record->next = NULL;
+    write_records(exchange, exchange->record);
+    settle(exchange);
 }
 
 static void log_outcome(struct log_entry *entry, const struct exchange *exchange, uint64_t duration_ns)
@@ -134,6 +173,8 @@ void review_abandon(struct exchange *exchange)
     struct injector_metrics *metrics = exchange->server->options.metrics;
     struct log_entry entry;
     uint64_t duration_ns = exchange_duration_ns(exchange);
+    if (exchange->record)
+        review_settle(exchange);
     release_configuration(exchange);
     injector_metrics_count_request(metrics, endpoint_of(exchange), REQUEST_ABORTED, &exchange->outcome,
                                    duration_ns);

@@ -206,18 +206,11 @@ static void on_late(void *context, struct http_connection *connection)
         tls_send_last(connection, buffer_string(&text), text.length);
 }
 
-static void settle(struct server_context *server)
-{
-    const struct admission_recorder *recorder = server->options.recorder;
-    if (recorder && recorder->settle)
-        recorder->settle(recorder->context);
-}
-
 void routes_serve_waiting(void *entry)
 {
     struct exchange *exchange = entry;
     review_last_attempt(exchange, exchange_waiting_left_ms(exchange));
-    settle(exchange->server);
+    review_settle(exchange);
     http_connection_resume(exchange->tls.connection);
 }
 
@@ -230,7 +223,7 @@ static void wait_outside(struct exchange *exchange)
         return;
     /* Too many wait already: what is known now has to do. */
     review_last_attempt(exchange, 0);
-    settle(exchange->server);
+    review_settle(exchange);
     http_connection_resume(exchange->tls.connection);
 }
 
@@ -257,9 +250,10 @@ static bool on_finish(void *context, struct http_connection *connection)
     return send_review(exchange);
 }
 
-static void on_deferred(void *context)
+static void on_deferred(void *context, struct http_connection *first)
 {
-    settle(context);
+    (void) context;
+    review_settle_deferred(first);
 }
 
 static void on_completed(void *context, struct http_connection *connection, bool is_sent)

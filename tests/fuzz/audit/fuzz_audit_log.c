@@ -49,20 +49,19 @@ static bool go_on(const char *directory)
 {
     struct error error;
     struct audit_log *log;
-    struct audit_position position;
-    struct record_draft draft;
+    struct audit_entry entry = {.error = &error};
     const struct audit_log_options options = {.directory = directory,
                                               .file_bytes = UINT64_C(1) << 30,
                                               .file_age_ms = 1000,
                                               .sync = AUDIT_SYNC_NEVER};
     if (!audit_log_open(&options, &error, &log))
         return false;
-    record_draft_begin(&draft, audit_log_identity(log), "note");
-    if (!record_draft_seal(&draft, &error))
+    record_draft_begin(&entry.draft, audit_log_identity(log), "note");
+    if (!record_draft_seal(&entry.draft, &error))
         abort();
-    bool is_appended = audit_log_append(log, &draft, &error, &position);
-    record_draft_done(&draft);
-    return audit_log_close(log, &error) && is_appended;
+    audit_log_append(log, &entry);
+    record_draft_done(&entry.draft);
+    return audit_log_close(log, &error) && entry.is_written;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

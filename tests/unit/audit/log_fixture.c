@@ -38,18 +38,38 @@ struct audit_log *log_fixture_open(const struct log_fixture *fixture)
     return log;
 }
 
+static bool make_note(struct audit_log *log, unsigned uid, struct error *error, struct record_draft *draft)
+{
+    record_draft_begin(draft, audit_log_identity(log), "note");
+    record_draft_add_integer(draft, "uid", uid);
+    return record_draft_seal(draft, error);
+}
+
 bool log_fixture_append(struct audit_log *log, unsigned uid, struct error *error)
 {
-    struct record_draft draft;
-    struct audit_position position;
-    record_draft_begin(&draft, audit_log_identity(log), "note");
-    record_draft_add_integer(&draft, "uid", uid);
-    bool is_sealed = record_draft_seal(&draft, error);
-    if (!is_sealed)
+    struct audit_entry entry = {.error = error};
+    bool is_sealed = make_note(log, uid, error, &entry.draft);
+    if (is_sealed)
+        audit_log_append(log, &entry);
+    else
         audit_log_drop(log, error);
-    bool is_written = is_sealed && audit_log_append(log, &draft, error, &position);
-    record_draft_done(&draft);
-    return is_written;
+    record_draft_done(&entry.draft);
+    return entry.is_written;
+}
+
+void log_fixture_append_together(struct audit_log *log, unsigned uid, size_t count,
+                                 struct audit_entry *entries)
+{
+    static struct error errors[LOG_FIXTURE_TOGETHER];
+    assert_in_range(count, 1, LOG_FIXTURE_TOGETHER);
+    for (size_t i = 0; i < count; i++) {
+        entries[i] =
+            (struct audit_entry){.error = &errors[i], .next = i + 1 < count ? &entries[i + 1] : NULL};
+        assert_true(make_note(log, uid + (unsigned) i, &errors[i], &entries[i].draft));
+    }
+    audit_log_append(log, entries);
+    for (size_t i = 0; i < count; i++)
+        record_draft_done(&entries[i].draft);
 }
 
 void log_fixture_fill(const struct log_fixture *fixture, unsigned count)

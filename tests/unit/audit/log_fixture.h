@@ -21,6 +21,14 @@ struct audit_log *log_fixture_open(const struct log_fixture *fixture);
 /* Appends a record of type "note" whose `uid` is the number; returns whether that worked. */
 bool log_fixture_append(struct audit_log *log, unsigned uid, struct error *error);
 
+/* Most records that log_fixture_append_together takes. */
+#define LOG_FIXTURE_TOGETHER 200
+
+/* Appends records of type "note" together, their `uid` from `uid` on. What became of each is in `entries`,
+ * whose drafts are done. */
+void log_fixture_append_together(struct audit_log *log, unsigned uid, size_t count,
+                                 struct audit_entry *entries);
+
 /* Opens, appends records 1 to `count`, closes. */
 void log_fixture_fill(const struct log_fixture *fixture, unsigned count);
 

@@ -2,6 +2,7 @@
 
 #include "common/file.h"
 #include "tests/support/allocation.h"
+#include "webhook/audit/log_file.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -149,19 +150,85 @@ static uint64_t sequence_of_head(void)
     return head.position.sequence;
 }
 
-static void brings_the_head_up_to_the_log_once_for_several_records(void **state)
+/* What was appended together. */
+static struct audit_entry entries[LOG_FIXTURE_TOGETHER];
+
+static void brings_the_head_up_to_the_log_with_each_append(void **state)
 {
     (void) state;
     struct error error;
     struct audit_log *log = log_fixture_open(&fixture);
     assert_true(log_fixture_append(log, 1, &error));
-    assert_true(log_fixture_append(log, 2, &error));
-    assert_int_equal(sequence_of_head(), 0);
-    audit_log_settle(log);
-    assert_int_equal(sequence_of_head(), 2);
-    assert_true(log_fixture_append(log, 3, &error));
+    assert_int_equal(sequence_of_head(), 1);
+    log_fixture_append_together(log, 2, 3, entries);
+    assert_int_equal(sequence_of_head(), 4);
     assert_true(audit_log_close(log, &error));
-    assert_int_equal(sequence_of_head(), 3);
+    assert_int_equal(sequence_of_head(), 4);
+}
+
+/* Of those that were appended together, each has the place after the one before it. */
+static void assert_written(size_t first, size_t count, uint64_t sequence)
+{
+    for (size_t i = 0; i < count; i++) {
+        assert_true(entries[first + i].is_written);
+        assert_int_equal(entries[first + i].position.sequence, sequence + i);
+        assert_int_equal(strlen(entries[first + i].position.hash), DIGEST_SHA256_HEX_BYTES - 1);
+    }
+}
+
+/* One write takes LOG_FILE_PARTS of them. */
+static void chains_records_that_are_appended_together(void **state)
+{
+    (void) state;
+    struct error error;
+    struct audit_log *log = log_fixture_open(&fixture);
+    const size_t counts[] = {
+        1, 2, LOG_FILE_PARTS - 1, LOG_FILE_PARTS, LOG_FILE_PARTS + 1, LOG_FIXTURE_TOGETHER};
+    uint64_t sequence = 0;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        log_fixture_append_together(log, (unsigned) sequence, counts[i], entries);
+        assert_written(0, counts[i], sequence + 1);
+        sequence += counts[i];
+    }
+    assert_true(audit_log_close(log, &error));
+    assert_intact(sequence);
+}
+
+/* Each file holds as many as fit. */
+static void begins_another_file_between_records_that_are_appended_together(void **state)
+{
+    (void) state;
+    struct audit_log_files files;
+    struct error error;
+    fixture.options.file_bytes = 2000;
+    struct audit_log *log = log_fixture_open(&fixture);
+    log_fixture_append_together(log, 1, 50, entries);
+    assert_written(0, 50, 1);
+    assert_true(audit_log_close(log, &error));
+    assert_true(audit_log_files_list(fixture.directory, &error, &files));
+    assert_in_range(files.count, 8, 15);
+    audit_log_files_done(&files);
+    assert_intact(50);
+}
+
+static void signs_between_records_that_are_appended_together(void **state)
+{
+    (void) state;
+    static char key[TEMPORARY_PATH_BYTES];
+    struct error error;
+    log_fixture_write_key(temporary_name(&fixture.parent, "key", key));
+    fixture.options.signing_key = key;
+    fixture.options.checkpoint_records = 3;
+    struct audit_log *log = log_fixture_open(&fixture);
+    log_fixture_append_together(log, 1, 7, entries);
+    assert_written(0, 3, 1);
+    assert_written(3, 3, 5);
+    assert_written(6, 1, 9);
+    assert_true(audit_log_close(log, &error));
+    struct log_verification result = log_fixture_verify(&fixture);
+    assert_false(result.check.problem.is_found);
+    assert_int_equal(result.check.totals.checkpoints, 3);
+    assert_int_equal(result.check.totals.signed_until, 10);
 }
 
 static void does_not_write_over_evidence(void **state)
@@ -239,6 +306,43 @@ static void marks_a_gap_of_the_run_before(void **state)
     assert_false(result.check.problem.is_found);
     assert_int_equal(result.check.totals.gaps, 1);
     assert_in_range(result.check.totals.dropped, 10, 19);
+}
+
+static size_t count_written(size_t count)
+{
+    size_t written = 0;
+    for (size_t i = 0; i < count; i++) {
+        written += entries[i].is_written;
+        assert_int_equal(entries[i].is_written, entries[i].position.sequence != 0);
+        if (!entries[i].is_written)
+            assert_int_equal(entries[i].error->code, ERROR_IO);
+    }
+    return written;
+}
+
+/* The records before the limit stand, up to the byte; the others are lost, and told of. */
+static void keeps_those_of_a_write_that_still_had_room(void **state)
+{
+    (void) state;
+    struct error error;
+    for (rlim_t limit = 2990; limit <= 3010; limit++) {
+        log_fixture_remove(&fixture);
+        log_fixture_make(&fixture);
+        struct audit_log *log = log_fixture_open(&fixture);
+        assert_true(log_fixture_append(log, 0, &error));
+        limit_files(limit);
+        log_fixture_append_together(log, 1, 20, entries);
+        limit_files(RLIM_INFINITY);
+        size_t written = count_written(20);
+        assert_in_range(written, 5, 12);
+        assert_written(0, written, 2);
+        assert_true(log_fixture_append(log, 99, &error));
+        assert_true(audit_log_close(log, &error));
+        struct log_verification result = log_fixture_verify(&fixture);
+        assert_false(result.check.problem.is_found);
+        assert_int_equal(result.check.totals.gaps, 1);
+        assert_int_equal(result.check.totals.dropped, 20 - written);
+    }
 }
 
 static void leaves_no_gap_when_it_is_required(void **state)
@@ -336,7 +440,11 @@ int main(void)
         LOG_TEST(closes_a_torn_record_with_one_that_tells_of_it),
         LOG_TEST(closes_a_long_torn_record),
         LOG_TEST(tells_of_records_that_were_lost),
-        LOG_TEST(brings_the_head_up_to_the_log_once_for_several_records),
+        LOG_TEST(brings_the_head_up_to_the_log_with_each_append),
+        LOG_TEST(chains_records_that_are_appended_together),
+        LOG_TEST(begins_another_file_between_records_that_are_appended_together),
+        LOG_TEST(signs_between_records_that_are_appended_together),
+        LOG_TEST(keeps_those_of_a_write_that_still_had_room),
         LOG_TEST(does_not_write_over_evidence),
         LOG_TEST(waits_for_another_writer_in_vain),
         LOG_TEST(marks_a_gap_when_there_is_no_room),

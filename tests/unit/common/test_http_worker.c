@@ -33,7 +33,6 @@ struct fixture {
     atomic_bool refuses_connections;
     bool suspends;
     struct http_connection *_Atomic suspended;
-    atomic_int deferrals, rounds; /* requests that were deferred, and how often `deferred` was called */
     size_t length;
     char text[32];
 };
@@ -56,9 +55,7 @@ static bool on_begin(void *context, struct http_connection *connection, const ch
 {
     struct fixture *fixture = context;
     fixture->length = 0;
-    connection->state = strcmp(path, "/slow") == 0    ? (void *) &fixture->suspended
-                        : strcmp(path, "/later") == 0 ? (void *) &fixture->deferrals
-                                                      : NULL;
+    connection->state = strcmp(path, "/slow") == 0 ? &fixture->suspended : NULL;
     if (strcmp(method, "POST") != 0)
         return http_answer_send(
             connection,
@@ -79,11 +76,6 @@ static bool on_finish(void *context, struct http_connection *connection)
     struct fixture *fixture = context;
     const void *wish = connection->state;
     connection->state = NULL;
-    if (wish == &fixture->deferrals) {
-        atomic_fetch_add(&fixture->deferrals, 1);
-        http_connection_defer(connection);
-        return true;
-    }
     if (wish == &fixture->suspended) {
         http_connection_suspend(connection);
         atomic_store(&fixture->suspended, connection);
@@ -95,11 +87,6 @@ static bool on_finish(void *context, struct http_connection *connection)
                                                               .body = fixture->text,
                                                               .length = strlen(fixture->text),
                                                               .is_copied = true});
-}
-
-static void on_deferred(void *context)
-{
-    atomic_fetch_add(&((struct fixture *) context)->rounds, 1);
 }
 
 static void on_completed(void *context, struct http_connection *connection, bool is_sent)
@@ -126,7 +113,6 @@ static const struct http_service service = {.opened = on_opened,
                                             .begin = on_begin,
                                             .body = on_body,
                                             .finish = on_finish,
-                                            .deferred = on_deferred,
                                             .late = on_late,
                                             .completed = on_completed};
 
@@ -213,23 +199,6 @@ static void answers_pipelined_requests_in_order(void **state)
     const char *first = strstr(answer, "\r\n\r\n1\n");
     assert_non_null(first);
     assert_non_null(strstr(first, "\r\n\r\n2\n"));
-}
-
-static void asks_again_for_what_was_deferred_when_the_round_is_over(void **state)
-{
-    struct fixture *fixture = *state;
-    char answer[ANSWER_BYTES];
-    _cleanup_(closep) int client = plain_client_connect(fixture->port);
-    for (int i = 1; i <= 3; i++) {
-        assert_true(
-            plain_client_send(client, "POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"));
-        assert_true(plain_client_read_until(client, "\r\n\r\n5\n", answer, sizeof answer));
-        assert_int_equal(atomic_load(&fixture->deferrals), i);
-        assert_int_equal(atomic_load(&fixture->rounds), i);
-    }
-    assert_true(plain_client_send(client, POST_START "Content-Length: 1\r\n\r\na"));
-    assert_true(plain_client_read_until(client, "\r\n\r\n1\n", answer, sizeof answer));
-    assert_int_equal(atomic_load(&fixture->rounds), 3);
 }
 
 static void joins_a_chunked_body(void **state)
@@ -467,7 +436,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORKER_TEST(answers_one_request_after_the_other_on_a_connection),
         WORKER_TEST(answers_pipelined_requests_in_order),
-        WORKER_TEST(asks_again_for_what_was_deferred_when_the_round_is_over),
         WORKER_TEST(joins_a_chunked_body),
         WORKER_TEST(closes_a_connection_that_says_nothing_after_the_idle_limit),
         WORKER_TEST(closes_a_connection_whose_header_does_not_end),

@@ -96,21 +96,15 @@ static bool find_with_permission(void *context, const char *name, unsigned wait_
 
 static const struct namespace_source with_permission = {.find = find_with_permission};
 
-static int set_up_waiting_with(void **state, const struct admission_recorder *recorder)
+static int set_up_waiting(void **state)
 {
     set_up_without_uid(state);
     sem_init(&permission, 0, 0);
     atomic_store(&waiting, 0);
     atomic_store(&is_unknown, false);
     fixture.options.namespaces = &with_permission;
-    fixture.options.recorder = recorder;
     server_fixture_start(&fixture);
     return 0;
-}
-
-static int set_up_waiting(void **state)
-{
-    return set_up_waiting_with(state, NULL);
 }
 
 static void await_waiting(int count)
@@ -203,112 +197,6 @@ static void lets_none_of_many_wait_longer_than_one_would(void **state)
     uint64_t waited_ms = (clock_now_ns() - started_ns) / NANOSECONDS_PER_MILLISECOND;
     /* One after the other they would wait seven times as long; a slow machine may take some of that. */
     assert_in_range(waited_ms, NAMESPACE_WAIT_MS, 5 * NAMESPACE_WAIT_MS);
-}
-
-/* A recorder that keeps what it saw. */
-static struct {
-    int examined, recorded, settled, failures;
-    bool refuses;
-    char digest[65];
-    char uid[128];
-    char patch[16];
-} seen;
-
-static bool examine(void *context, const cJSON *object, struct error *error,
-                    struct admission_evidence *evidence)
-{
-    (void) context, (void) error;
-    seen.examined += cJSON_IsObject(object);
-    memcpy(evidence->object_sha256, "seen", sizeof "seen");
-    return true;
-}
-
-static bool record(void *context, const struct admission_event *event, struct error *error,
-                   char mark[static ADMISSION_MARK_BYTES])
-{
-    (void) context;
-    seen.recorded++;
-    seen.failures += event->failure != NULL;
-    snprintf(seen.digest, sizeof seen.digest, "%s", event->configuration->digest);
-    snprintf(seen.uid, sizeof seen.uid, "%s", event->request->uid);
-    snprintf(seen.patch, sizeof seen.patch, "%.*s", (int) event->patch_length,
-             event->patch ? event->patch : "");
-    snprintf(mark, ADMISSION_MARK_BYTES, "7:%s", event->evidence->object_sha256);
-    return !seen.refuses || error_set(error, ERROR_IO, "the disk is full");
-}
-
-/* Counts what was recorded before, so that a test sees that it came later. */
-static void settle(void *context)
-{
-    (void) context;
-    seen.settled = seen.recorded;
-}
-
-static const struct admission_recorder recorder = {.examine = examine, .record = record, .settle = settle};
-
-static int set_up_recorder(void **state)
-{
-    memset(&seen, 0, sizeof seen);
-    set_up_with_uid(state);
-    fixture.options.recorder = &recorder;
-    server_fixture_start(&fixture);
-    return 0;
-}
-
-static void shows_each_decision_to_the_recorder_first(void **state)
-{
-    (void) state;
-    assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", REVIEW_IN("one"), answer, sizeof answer),
-                     200);
-    assert_int_equal(seen.examined, 1);
-    assert_int_equal(seen.recorded, 1);
-    assert_int_equal(seen.settled, 1);
-    assert_int_equal(seen.failures, 0);
-    assert_string_equal(seen.uid, "uid-1");
-    assert_int_equal(strlen(seen.digest), 64);
-    assert_int_equal(strlen(seen.patch), sizeof seen.patch - 1);
-    assert_non_null(strstr(answer, seen.patch));
-    assert_non_null(strstr(answer, "\"audit-record\":\"7:seen\"}}}"));
-}
-
-static void shows_no_request_without_a_uid_to_the_recorder(void **state)
-{
-    (void) state;
-    assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", "{", answer, sizeof answer), 400);
-    assert_int_equal(seen.recorded, 0);
-}
-
-static int set_up_waiting_recorder(void **state)
-{
-    memset(&seen, 0, sizeof seen);
-    return set_up_waiting_with(state, &recorder);
-}
-
-/* The first attempt finds the namespace unknown, which is no outcome yet. */
-static void shows_an_error_to_the_recorder_once(void **state)
-{
-    (void) state;
-    atomic_store(&is_unknown, true);
-    sem_post(&permission);
-    assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", REVIEW_IN("gone"), answer, sizeof answer),
-                     503);
-    assert_int_equal(seen.recorded, 1);
-    assert_int_equal(seen.settled, 1);
-    assert_int_equal(seen.failures, 1);
-}
-
-static void refuses_admission_when_the_recorder_does(void **state)
-{
-    (void) state;
-    seen.refuses = true;
-    assert_int_equal(server_fixture_post(&fixture, NULL, "/mutate", REVIEW_IN("one"), answer, sizeof answer),
-                     503);
-    assert_int_equal(seen.recorded, 1);
-    assert_non_null(strstr(answer, "the disk is full"));
-    assert_null(strstr(answer, "allowed"));
-    assert_true(server_fixture_shows_metric(
-        &fixture,
-        "openshell_injector_requests_total{endpoint=\"mutate\",operation=\"CREATE\",result=\"error\"} 1"));
 }
 
 static double processor_seconds(void)
@@ -479,10 +367,6 @@ int main(void)
         SERVER_TEST(survives_a_client_that_leaves_while_it_waits, set_up_waiting),
         SERVER_TEST(stops_with_requests_that_wait, set_up_waiting),
         SERVER_TEST(lets_none_of_many_wait_longer_than_one_would, set_up_without_uid),
-        SERVER_TEST(shows_each_decision_to_the_recorder_first, set_up_recorder),
-        SERVER_TEST(shows_no_request_without_a_uid_to_the_recorder, set_up_recorder),
-        SERVER_TEST(shows_an_error_to_the_recorder_once, set_up_waiting_recorder),
-        SERVER_TEST(refuses_admission_when_the_recorder_does, set_up_recorder),
         SERVER_TEST(sleeps_while_clients_say_no_more_in_their_handshakes, set_up_with_uid),
         SERVER_TEST(counts_a_client_that_leaves_in_the_middle, set_up_with_uid),
         SERVER_TEST(refuses_a_body_that_does_not_end, set_up_with_uid),
