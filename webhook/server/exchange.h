@@ -48,6 +48,7 @@ struct exchange {
     uint64_t waiting_since_ns;                 /* for its namespace */
     bool is_reviewed;                          /* it need not be looked at again */
     bool is_decided;                           /* the answer is there, but for its end */
+    bool is_recorded;                          /* in the audit log */
     bool is_concluded;                         /* counted and logged */
     struct admission_record *record;           /* of a reviewed request, until it is settled; or NULL */
     const struct configuration *configuration; /* held while reviewed */

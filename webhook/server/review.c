@@ -58,6 +58,7 @@ static void settle(struct exchange *exchange)
     const struct admission_recorder *recorder = exchange->server->options.recorder;
     bool is_answered = exchange->is_decided && admission_conclude(exchange->record, &exchange->error,
                                                                   &exchange->answer, &exchange->outcome);
+    exchange->is_recorded = exchange->record && *exchange->record->mark;
     if (exchange->record)
         recorder->release(recorder->context, exchange->record);
     exchange->record = NULL;
@@ -111,10 +112,15 @@ static void log_outcome(struct log_entry *entry, const struct exchange *exchange
     log_seconds(entry, "duration_seconds", duration_ns);
 }
 
+/* What is in the audit log need not be told twice, but for denials: those somebody looks for. */
 static void log_decision(const struct exchange *exchange, uint64_t duration_ns)
 {
     struct log_entry entry;
-    log_begin(&entry, LOG_LEVEL_INFO, "decided");
+    bool is_denied = exchange->outcome.decision == INJECTION_DENIED;
+    enum log_level level = exchange->is_recorded && !is_denied ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+    if (!log_is_enabled(level))
+        return;
+    log_begin(&entry, level, "decided");
     log_string(&entry, "decision", injection_decision_name(exchange->outcome.decision));
     log_string(&entry, "reason", exchange->outcome.reason);
     log_outcome(&entry, exchange, duration_ns);

@@ -168,9 +168,9 @@ class FullDisk(AuditTest):
         lines = server.log("decisions left without an audit record")
         self.assertEqual(sum(line["decisions"] for line in lines), 3)
         self.assertIn("cannot write a record", lines[0]["reason"])
+        self.assertEqual([line["uid"] for line in server.log("decided")], ["lost"] * 3)
         self.assertEqual(self.assert_intact()["dropped"], 3)
         self.assertEqual(verify(self.directory, "--strict")[0], 1)
-
 
     def test_one_review_tells_of_it_by_its_exit_code_or_a_warning(self):
         server = self.serve()
@@ -271,6 +271,18 @@ class Schema(AuditTest):
                          {"decision", "checkpoint", "key-rotation", "gap", "recovery"})
         self.assertEqual({record["decision"] for record in records if record["type"] == "decision"},
                          {"injected", "skipped", "error", "denied"})
+
+
+class ProgramLog(AuditTest):
+    def test_has_recorded_denials_alone_but_at_level_debug(self):
+        denied = review(uid="denied")
+        denied["request"]["object"]["spec"]["hostNetwork"] = True
+        for options, expected in ([], ["denied"]), (["--log-level", "debug"], ["injected", "denied"]):
+            server = self.serve(*options)
+            self.assertEqual(server.review(review(uid="injected"))[0], 200)
+            self.assertEqual(server.review(denied)[0], 200)
+            server.end()
+            self.assertEqual([line["uid"] for line in server.log("decided")], expected)
 
 
 class Rotation(AuditTest):
