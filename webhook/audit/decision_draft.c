@@ -26,7 +26,8 @@ static void add_tree(struct record_draft *draft, const char *key, const cJSON *t
 static void add_resource(struct record_draft *draft, const char *sub_resource)
 {
     struct buffer resource = BUFFER_INIT(AUDIT_RECORD_BYTES);
-    buffer_append_format(&resource, "pods%s%s", *sub_resource ? "/" : "", sub_resource);
+    buffer_append_string(&resource, *sub_resource ? "pods/" : "pods");
+    buffer_append_string(&resource, sub_resource);
     if (resource.failure != ERROR_NONE)
         draft->text.failure = resource.failure;
     record_draft_add_string(draft, "resource", buffer_string(&resource));
@@ -47,7 +48,7 @@ static void add_request(struct record_draft *draft, const struct admission_event
     add_if_any(draft, request->is_name_generated ? "generateName" : "pod", request->name);
     add_if_any(draft, "sandboxId", event->outcome->sandbox_id);
     add_if_any(draft, "sandboxName", event->outcome->sandbox_name);
-    buffer_append_format(&draft->text, ",\"dryRun\":%s", request->is_dry_run ? "true" : "false");
+    buffer_append_string(&draft->text, request->is_dry_run ? ",\"dryRun\":true" : ",\"dryRun\":false");
 }
 
 static void add_causes(struct record_draft *draft, const struct denial_list *denials)

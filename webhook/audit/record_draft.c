@@ -22,8 +22,9 @@ void record_draft_begin(struct record_draft *draft, const struct audit_identity 
 {
     *draft = (struct record_draft){.text = BUFFER_INIT(AUDIT_RECORD_BYTES + 1)};
     buffer_reserve(&draft->text, FIRST_TEXT_BYTES);
-    buffer_append_format(&draft->text, "{\"version\":1,\"type\":\"%s\",\"chain\":\"%s\"", type,
-                         identity->chain);
+    buffer_append_string(&draft->text, "{\"version\":1");
+    record_draft_add_string(draft, "type", type);
+    record_draft_add_string(draft, "chain", identity->chain);
     record_draft_add_string(draft, "replica", identity->replica);
     record_draft_add_string(draft, "product", PRODUCT_IDENTIFIER);
 }
