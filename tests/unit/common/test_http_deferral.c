@@ -179,7 +179,7 @@ static void tells_once_of_what_arrived_together(void **state)
     (void) state;
     int clients[CLIENTS];
     connect_clients(clients);
-    _cleanup_(closep) int blocking = block();
+    int blocking = block();
     for (int i = 0; i < CLIENTS; i++)
         assert_true(plain_client_send(clients[i], DEFERRED));
     sem_post(&server.permission);
@@ -187,6 +187,7 @@ static void tells_once_of_what_arrived_together(void **state)
         await_answer(clients[i], CLIENTS);
         close(clients[i]);
     }
+    close(blocking);
     assert_int_equal(atomic_load(&server.rounds), 1);
 }
 
@@ -197,7 +198,7 @@ static void leaves_out_what_ended_in_the_round(void **state)
     static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
     int clients[CLIENTS];
     connect_clients(clients);
-    _cleanup_(closep) int blocking = block();
+    int blocking = block();
     for (int i = 0; i < CLIENTS; i++) {
         assert_true(plain_client_send(clients[i], DEFERRED));
         if (i % 2 == 0) {
@@ -211,6 +212,7 @@ static void leaves_out_what_ended_in_the_round(void **state)
         assert_true(plain_client_read_until(clients[i], "\n", answer, sizeof answer));
         close(clients[i]);
     }
+    close(blocking);
 }
 
 #define DEFERRAL_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
