@@ -1,5 +1,7 @@
 #include "webhook/commands/command_line.h"
 
+#include "webhook/commands/command_report.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -302,4 +304,25 @@ void command_line_done(struct command_line *line)
     cJSON_Delete(line->namespace_annotations);
     cJSON_Delete(line->user_groups);
     *line = (struct command_line){0};
+}
+
+static int act(const struct command_definition *definition, const char *name, const struct command_line *line)
+{
+    struct error error;
+    if (line->wants_help)
+        return command_help(name, definition->usage, definition->syntax.options & TAKES_CONFIGURATION);
+    if (definition->check && !definition->check(line, &error))
+        return command_fail_usage(name, &error);
+    return definition->act(name, line);
+}
+
+int command_line_run(const struct command_definition *definition, int argc, char **argv)
+{
+    struct error error;
+    struct command_line line;
+    if (!command_line_parse(&definition->syntax, argc, argv, &error, &line))
+        return command_fail_usage(argv[0], &error);
+    int exit_code = act(definition, argv[0], &line);
+    command_line_done(&line);
+    return exit_code;
 }

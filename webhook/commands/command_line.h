@@ -1,6 +1,6 @@
 /* The command line of render, explain, review, verify, doctor and version: which options a command takes,
- * what was given. The options that shape pods are the configuration's own flags
- * (webhook/injection/configuration.h); this module hands them on unread.
+ * what was given, and the way from there to what the command does. The options that shape pods are the
+ * configuration's own flags (webhook/injection/configuration.h); this module hands them on unread.
  *
  * Forms: `--name value`, `--name=value`, `-o value`, `-ovalue`; `--` ends the options, `-` is an operand. A
  * switch may be given a value too: `--name`, `--name=false`, `--name false`.
@@ -65,3 +65,17 @@ bool command_line_load_configuration(const struct command_line *line, struct err
 
 /* Releases everything; accepts a zeroed struct. */
 void command_line_done(struct command_line *line);
+
+/* What a command does with its line. */
+struct command_definition {
+    const char *usage;
+    struct command_syntax syntax;
+    /* What the syntax cannot say of a line; an error is wrong usage. NULL: nothing. */
+    bool (*check)(const struct command_line *line, struct error *error);
+    /* Does it, and returns an exit code. `name` is the command's. */
+    int (*act)(const char *name, const struct command_line *line);
+};
+
+/* The `run` of such a command (command.h): reads the line, then prints the help when it is asked for, or
+ * checks the line and acts. A line that is refused is reported on standard error. Returns an exit code. */
+int command_line_run(const struct command_definition *definition, int argc, char **argv);

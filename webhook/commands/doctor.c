@@ -120,21 +120,14 @@ static bool check_line(const struct command_line *line, struct error *error)
 static int run(int argc, char **argv)
 {
     static const char *const formats[] = {"text", "json", NULL};
-    static const struct command_syntax syntax = {
-        .options = TAKES_FORMAT | TAKES_CONFIGURATION | TAKES_CLUSTER | TAKES_REGISTRATION,
-        .formats = formats,
+    static const struct command_definition definition = {
+        .usage = usage,
+        .syntax = {.options = TAKES_FORMAT | TAKES_CONFIGURATION | TAKES_CLUSTER | TAKES_REGISTRATION,
+                   .formats = formats},
+        .check = check_line,
+        .act = doctor,
     };
-    struct error error;
-    struct command_line line;
-    if (!command_line_parse(&syntax, argc, argv, &error, &line))
-        return command_fail_usage(argv[0], &error);
-    int exit_code;
-    if (line.wants_help)
-        exit_code = command_help(argv[0], usage, true);
-    else
-        exit_code = check_line(&line, &error) ? doctor(argv[0], &line) : command_fail_usage(argv[0], &error);
-    command_line_done(&line);
-    return exit_code;
+    return command_line_run(&definition, argc, argv);
 }
 
 const struct command command_doctor = {

@@ -161,18 +161,14 @@ static int render(const char *name, const struct command_line *line)
 
 static int run(int argc, char **argv)
 {
-    static const struct command_syntax syntax = {
-        .options = TAKES_FORMAT | TAKES_CONFIGURATION | TAKES_CREATOR,
-        .formats = formats,
-        .operand_limit = SIZE_MAX,
+    static const struct command_definition definition = {
+        .usage = usage,
+        .syntax = {.options = TAKES_FORMAT | TAKES_CONFIGURATION | TAKES_CREATOR,
+                   .formats = formats,
+                   .operand_limit = SIZE_MAX},
+        .act = render,
     };
-    struct error error;
-    struct command_line line;
-    if (!command_line_parse(&syntax, argc, argv, &error, &line))
-        return command_fail_usage(argv[0], &error);
-    int exit_code = line.wants_help ? command_help(argv[0], usage, true) : render(argv[0], &line);
-    command_line_done(&line);
-    return exit_code;
+    return command_line_run(&definition, argc, argv);
 }
 
 const struct command command_render = {

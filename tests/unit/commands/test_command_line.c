@@ -1,10 +1,12 @@
 #include "tests/support/allocation.h"
+#include "webhook/commands/command.h"
 #include "webhook/commands/command_line.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -267,6 +269,86 @@ static void survives_missing_memory(void **state)
     assert_true(runs > 6);
 }
 
+#define ACT_CODE 7 /* none of enum command_exit */
+#define COMPLAINT_BYTES 200
+
+static int act_count;
+
+static bool check_operand(const struct command_line *line, struct error *error)
+{
+    return strcmp(line->operands[0], "good") == 0 ||
+           error_set(error, ERROR_INVALID, "\"%s\" is not good", line->operands[0]);
+}
+
+static int act(const char *name, const struct command_line *line)
+{
+    act_count++;
+    return strcmp(name, "render") == 0 && line->operand_count == 1 ? ACT_CODE : COMMAND_INTERNAL;
+}
+
+/* Runs the command with one argument; what it says on standard output and error is the caller's. */
+static int run_command(const struct command_definition *definition, const char *argument, char **output,
+                       char **complaint)
+{
+    char *arguments[] = {(char *) (uintptr_t) "render", (char *) (uintptr_t) argument, NULL};
+    FILE *streams[] = {stdout, stderr};
+    size_t sizes[2];
+    act_count = 0;
+    stdout = open_memstream(output, &sizes[0]);
+    stderr = open_memstream(complaint, &sizes[1]);
+    int exit_code = command_line_run(definition, 2, arguments);
+    fclose(stdout);
+    fclose(stderr);
+    stdout = streams[0];
+    stderr = streams[1];
+    return exit_code;
+}
+
+static void expect_run(const struct command_definition *definition, const char *argument, int exit_code,
+                       const char *expected_complaint)
+{
+    char *output, *complaint;
+    assert_int_equal(run_command(definition, argument, &output, &complaint), exit_code);
+    assert_int_equal(act_count, exit_code == ACT_CODE);
+    assert_string_equal(output, "");
+    assert_string_equal(complaint, expected_complaint);
+    free(output);
+    free(complaint);
+}
+
+static void acts_on_a_line_that_is_right_and_reports_one_that_is_not(void **state)
+{
+    (void) state;
+    static const char hint[] = "openshell-injector render --help shows how it is used.\n";
+    struct command_definition definition = {.usage = "", .syntax = {.operand_limit = 1}, .act = act};
+    char complaint[COMPLAINT_BYTES];
+    expect_run(&definition, "bad", ACT_CODE, "");
+    snprintf(complaint, sizeof complaint, "openshell-injector render: unknown option --bad\n%s", hint);
+    expect_run(&definition, "--bad", COMMAND_USAGE, complaint);
+    definition.check = check_operand;
+    expect_run(&definition, "good", ACT_CODE, "");
+    snprintf(complaint, sizeof complaint, "openshell-injector render: \"bad\" is not good\n%s", hint);
+    expect_run(&definition, "bad", COMMAND_USAGE, complaint);
+}
+
+static void shows_the_help_instead_with_the_flags_of_a_command_that_takes_them(void **state)
+{
+    (void) state;
+    static const unsigned options[] = {0, TAKES_CONFIGURATION};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        const struct command_definition definition = {
+            .usage = "how\n", .syntax = {.options = options[i]}, .check = check_operand, .act = act};
+        char *output, *complaint;
+        assert_int_equal(run_command(&definition, "--help", &output, &complaint), COMMAND_OK);
+        assert_int_equal(act_count, 0);
+        assert_int_equal(strncmp(output, "how\n", 4), 0);
+        assert_int_equal(strstr(output, "--topology") != NULL, options[i] != 0);
+        assert_string_equal(complaint, "");
+        free(output);
+        free(complaint);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +367,8 @@ int main(void)
         cmocka_unit_test(takes_as_many_operands_as_allowed_and_not_one_more),
         cmocka_unit_test(looks_at_names_up_to_a_limit),
         cmocka_unit_test(survives_missing_memory),
+        cmocka_unit_test(acts_on_a_line_that_is_right_and_reports_one_that_is_not),
+        cmocka_unit_test(shows_the_help_instead_with_the_flags_of_a_command_that_takes_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
