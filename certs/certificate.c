@@ -8,7 +8,8 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
-#define DAY_S ((time_t) 86400)
+/* "36500 days", with room to spare. */
+#define DURATION_BYTES 40
 
 /* ASN1_TIME_to_tm's calendar in UTC. */
 static bool read_time(const ASN1_TIME *time, time_t *moment)
@@ -142,6 +143,20 @@ bool certificate_read_validity(const X509 *certificate, struct error *error, tim
     return true;
 }
 
+/* "6 days", "23 hours", "1 minute": in the largest unit that it fills, rounded down; at least a second. */
+static void format_duration(time_t duration_s, char text[static DURATION_BYTES])
+{
+    static const struct {
+        const char *name;
+        time_t length_s;
+    } units[] = {{"day", 86400}, {"hour", 3600}, {"minute", 60}, {"second", 1}};
+    size_t unit = 0;
+    while (duration_s < units[unit].length_s)
+        unit++;
+    long long count = duration_s / units[unit].length_s;
+    snprintf(text, DURATION_BYTES, "%lld %s%s", count, units[unit].name, count == 1 ? "" : "s");
+}
+
 bool certificate_check_time(const X509 *certificate, time_t now, time_t margin_s, const char *what,
                             struct error *error)
 {
@@ -152,8 +167,11 @@ bool certificate_check_time(const X509 *certificate, time_t now, time_t margin_s
         return error_set(error, ERROR_FAILED_PRECONDITION, "%s is not valid yet", what);
     if (now >= end)
         return error_set(error, ERROR_FAILED_PRECONDITION, "%s has expired", what);
-    return end - now >= margin_s || error_set(error, ERROR_FAILED_PRECONDITION, "%s expires in %lld days",
-                                              what, (long long) ((end - now) / DAY_S));
+    if (end - now >= margin_s)
+        return true;
+    char left[DURATION_BYTES];
+    format_duration(end - now, left);
+    return error_set(error, ERROR_FAILED_PRECONDITION, "%s expires in %s", what, left);
 }
 
 bool certificate_read_fingerprint(const X509 *certificate, struct error *error,

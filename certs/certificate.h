@@ -52,7 +52,8 @@ bool certificate_read_validity(const X509 *certificate, struct error *error, tim
                                time_t *not_after) _warn_unused_result_;
 
 /* ERROR_FAILED_PRECONDITION unless it is valid at `now`, and will be for `margin_s`; the message begins with
- * `what`. ERROR_INVALID for a date that is none. */
+ * `what` and says how much time is left, in days, and less than a day in hours, minutes or seconds.
+ * ERROR_INVALID for a date that is none. */
 bool certificate_check_time(const X509 *certificate, time_t now, time_t margin_s, const char *what,
                             struct error *error) _warn_unused_result_;
 

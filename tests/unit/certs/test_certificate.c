@@ -226,8 +226,40 @@ static void time_is_checked_to_the_second(void **state)
     assert_true(certificate_check_time(certificate, end - 2 * FIXTURE_DAY, 2 * FIXTURE_DAY, "it", &error));
     assert_false(
         certificate_check_time(certificate, end - 2 * FIXTURE_DAY + 1, 2 * FIXTURE_DAY, "it", &error));
-    assert_string_equal(error.message, "it expires in 1 days");
+    assert_string_equal(error.message, "it expires in 1 day");
     assert_int_equal(error.code, ERROR_FAILED_PRECONDITION);
+}
+
+static void says_how_much_time_is_left_in_the_largest_unit_that_it_fills(void **state)
+{
+    (void) state;
+    enum { MINUTE = 60, HOUR = 3600, DAY = 86400 };
+    static const struct {
+        time_t left_s;
+        const char *message;
+    } cases[] = {
+        {7 * DAY - 1, "it expires in 6 days"},
+        {2 * DAY, "it expires in 2 days"},
+        {2 * DAY - 1, "it expires in 1 day"},
+        {DAY, "it expires in 1 day"},
+        {DAY - 1, "it expires in 23 hours"},
+        {2 * HOUR, "it expires in 2 hours"},
+        {2 * HOUR - 1, "it expires in 1 hour"},
+        {HOUR, "it expires in 1 hour"},
+        {HOUR - 1, "it expires in 59 minutes"},
+        {MINUTE, "it expires in 1 minute"},
+        {MINUTE - 1, "it expires in 59 seconds"},
+        {1, "it expires in 1 second"},
+        {0, "it has expired"},
+    };
+    struct error error;
+    time_t start = 0, end = 0;
+    const X509 *certificate = authorities.current.certificate;
+    assert_true(certificate_read_validity(certificate, &error, &start, &end));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_false(certificate_check_time(certificate, end - cases[i].left_s, 7 * DAY, "it", &error));
+        assert_string_equal(error.message, cases[i].message);
+    }
 }
 
 int main(void)
@@ -244,6 +276,7 @@ int main(void)
         cmocka_unit_test(verifies_as_a_client_would),
         cmocka_unit_test(has_the_fingerprint_of_its_bytes),
         cmocka_unit_test(time_is_checked_to_the_second),
+        cmocka_unit_test(says_how_much_time_is_left_in_the_largest_unit_that_it_fills),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
