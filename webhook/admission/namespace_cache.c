@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,8 +28,6 @@ struct namespace_cache {
     /* Waiting lookups: the mutex is held from looking to waiting, and by whoever adds a namespace. */
     pthread_mutex_t wait_mutex;
     pthread_cond_t added;
-
-    atomic_uint_least64_t lookups, waits, misses;
 };
 
 /* Where `name` is (true) or belongs (false). The lock is held. */
@@ -285,9 +282,6 @@ static enum lookup wait_for(struct namespace_cache *cache, const char *name, uns
         outcome = look_up(cache, name, annotations);
     }
     pthread_mutex_unlock(&cache->wait_mutex);
-    atomic_fetch_add(&cache->waits, 1);
-    if (outcome == LOOKUP_UNKNOWN)
-        atomic_fetch_add(&cache->misses, 1);
     return outcome;
 }
 
@@ -298,9 +292,6 @@ static bool find(void *context, const char *name, unsigned wait_ms, struct error
     enum lookup outcome = look_up(cache, name, &found);
     if (outcome == LOOKUP_UNKNOWN && wait_ms > 0)
         outcome = wait_for(cache, name, wait_ms, &found);
-    /* Who does not wait asks again, and is counted then. */
-    if (outcome != LOOKUP_UNKNOWN || wait_ms > 0)
-        atomic_fetch_add(&cache->lookups, 1);
     if (outcome == LOOKUP_NO_MEMORY)
         return error_set_no_memory(error);
     if (outcome == LOOKUP_UNKNOWN)
@@ -314,14 +305,9 @@ struct namespace_source namespace_cache_source(struct namespace_cache *cache)
     return (struct namespace_source){.find = find, .context = cache};
 }
 
-void namespace_cache_read_statistics(struct namespace_cache *cache,
-                                     struct namespace_cache_statistics *statistics)
+bool namespace_cache_is_synced(struct namespace_cache *cache)
 {
-    kubernetes_reflector_read_statistics(cache->reflector, &statistics->watch);
-    pthread_rwlock_rdlock(&cache->lock);
-    statistics->namespaces = cache->count;
-    pthread_rwlock_unlock(&cache->lock);
-    statistics->lookups = atomic_load(&cache->lookups);
-    statistics->waits = atomic_load(&cache->waits);
-    statistics->misses = atomic_load(&cache->misses);
+    struct kubernetes_reflector_statistics statistics;
+    kubernetes_reflector_read_statistics(cache->reflector, &statistics);
+    return statistics.is_synced;
 }

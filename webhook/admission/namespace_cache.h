@@ -34,14 +34,5 @@ DEFINE_POINTER_CLEANUP(struct namespace_cache *, namespace_cache_free)
 /* A source that looks up in `cache`; valid as long as the cache. */
 struct namespace_source namespace_cache_source(struct namespace_cache *cache);
 
-struct namespace_cache_statistics {
-    struct kubernetes_reflector_statistics watch; /* watch.is_synced: every namespace is known */
-    size_t namespaces;
-    uint64_t lookups; /* but for those that did not wait for what is not known */
-    uint64_t waits;   /* lookups that had to wait */
-    uint64_t misses;  /* lookups that failed after waiting */
-};
-
-/* Any thread. */
-void namespace_cache_read_statistics(struct namespace_cache *cache,
-                                     struct namespace_cache_statistics *statistics);
+/* Whether every namespace is known: the first list has been complete. Stays true. Any thread. */
+bool namespace_cache_is_synced(struct namespace_cache *cache);

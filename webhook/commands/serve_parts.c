@@ -62,12 +62,8 @@ static bool find_namespace(void *context, const char *name, unsigned wait_ms, st
 
 static bool are_namespaces_synced(struct serve_parts *parts)
 {
-    struct namespace_cache_statistics statistics;
     struct namespace_cache *cache = atomic_load(&parts->namespace_cache);
-    if (!cache)
-        return false;
-    namespace_cache_read_statistics(cache, &statistics);
-    return statistics.watch.is_synced;
+    return cache && namespace_cache_is_synced(cache);
 }
 
 static bool check_namespaces(void *context, struct error *error)
