@@ -55,5 +55,6 @@ bool mount_paths_overlap(const char *left, const char *right)
 bool mount_paths_are_same(const char *left, const char *right)
 {
     char first[MOUNT_PATH_BYTES + 1], second[MOUNT_PATH_BYTES + 1];
-    return normalise(left, first) && normalise(right, second) && strcmp(first, second) == 0;
+    return normalise(left, first) && normalise(right, second) &&
+           strcmp(resolve_run(first), resolve_run(second)) == 0;
 }

@@ -6,9 +6,11 @@
 
 #include "common/error.h"
 
+/* Longest path that is compared, once it is resolved. */
+#define MOUNT_PATH_BYTES 4096
+
 /* One path equals, contains or lies under the other. Paths past MOUNT_PATH_BYTES overlap with everything, so
  * that a rule that asks fails closed. */
-#define MOUNT_PATH_BYTES 4096
 bool mount_paths_overlap(const char *left, const char *right);
 
 /* Both are the same path; false for one past MOUNT_PATH_BYTES. */
