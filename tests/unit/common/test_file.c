@@ -1,6 +1,7 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -142,6 +143,50 @@ static void names_a_descriptor_that_cannot_be_read(void **state)
     assert_non_null(strstr(error.message, "standard input"));
 }
 
+static void the_error_of_a_file_names_it_and_says_why(void **state)
+{
+    (void) state;
+    static const struct {
+        int errno_value;
+        enum error_code code;
+        const char *message;
+    } cases[] = {
+        {ENOENT, ERROR_NOT_FOUND, "\"a/b\": No such file or directory"},
+        {ENOTDIR, ERROR_NOT_FOUND, "\"a/b\": Not a directory"},
+        {EACCES, ERROR_PERMISSION_DENIED, "\"a/b\": Permission denied"},
+        {EPERM, ERROR_PERMISSION_DENIED, "\"a/b\": Operation not permitted"},
+        {EISDIR, ERROR_IO, "\"a/b\": Is a directory"},
+        {EMFILE, ERROR_IO, "\"a/b\": Too many open files"},
+        {EIO, ERROR_IO, "\"a/b\": Input/output error"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error error;
+        assert_false(file_set_error(&error, cases[i].errno_value, "a/b"));
+        assert_int_equal(error.code, cases[i].code);
+        assert_string_equal(error.message, cases[i].message);
+    }
+    assert_false(file_set_error(NULL, ENOENT, "a/b"));
+}
+
+static void the_error_of_a_file_is_cut_at_the_end_of_the_message(void **state)
+{
+    (void) state;
+    static const char reason[] = "\": Permission denied";
+    char name[ERROR_MESSAGE_BYTES];
+    struct error error;
+    /* What is left for the name: without the quotation mark before it, and the reason with its NUL. */
+    size_t longest = ERROR_MESSAGE_BYTES - 1 - sizeof reason;
+    memset(name, 'n', sizeof name);
+    name[longest] = '\0';
+    assert_false(file_set_error(&error, EACCES, name));
+    assert_string_equal(error.message + 1 + longest, reason);
+    name[longest] = 'n';
+    name[longest + 1] = '\0';
+    assert_false(file_set_error(&error, EACCES, name));
+    assert_int_equal(error.code, ERROR_PERMISSION_DENIED);
+    assert_string_equal(error.message + 1 + longest + 1, "\": Permission denie");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +198,8 @@ int main(void)
         cmocka_unit_test(does_not_wait_for_a_writer_of_a_fifo),
         cmocka_unit_test(reads_an_open_pipe_to_its_end),
         cmocka_unit_test(names_a_descriptor_that_cannot_be_read),
+        cmocka_unit_test(the_error_of_a_file_names_it_and_says_why),
+        cmocka_unit_test(the_error_of_a_file_is_cut_at_the_end_of_the_message),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
