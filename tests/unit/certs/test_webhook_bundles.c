@@ -17,10 +17,111 @@ static char *encode(const char *pem)
 {
     struct error error;
     char *text = NULL;
-    struct buffer encoded = BUFFER_INIT(CERTIFICATE_PEM_BYTES);
+    struct buffer encoded = BUFFER_INIT(2 * CERTIFICATE_PEM_BYTES);
     base64_append(&encoded, pem, strlen(pem));
     assert_true(buffer_take(&encoded, &error, &text));
     return text;
+}
+
+/* Decodes the base64 of `pem`. */
+static bool decode(const char *pem, struct error *error, certificate_list **list)
+{
+    _cleanup_(freep) char *encoded = encode(pem);
+    return webhook_bundle_decode(encoded, error, list);
+}
+
+static void expect_undecoded(const char *encoded, enum error_code code, const char *message)
+{
+    struct error error;
+    certificate_list *list = NULL;
+    assert_false(webhook_bundle_decode(encoded, &error, &list));
+    assert_int_equal(error.code, code);
+    assert_string_equal(error.message, message);
+    assert_null(list);
+}
+
+static void decodes_every_certificate_in_its_order(void **state)
+{
+    (void) state;
+    struct error error;
+    struct authorities first = certs_fixture_authorities(), second = certs_fixture_authorities();
+    _cleanup_(buffer_done) struct buffer pem = BUFFER_INIT(CERTIFICATE_PEM_BYTES);
+    _cleanup_(certificate_list_freep) certificate_list *list = NULL;
+    assert_true(certificate_append_pem(first.current.certificate, &error, &pem));
+    buffer_append_string(&pem, "text between\n");
+    assert_true(certificate_append_pem(second.current.certificate, &error, &pem));
+    assert_true(decode(buffer_string(&pem), &error, &list));
+    assert_int_equal(sk_X509_num(list), 2);
+    assert_int_equal(X509_cmp(sk_X509_value(list, 0), first.current.certificate), 0);
+    assert_int_equal(X509_cmp(sk_X509_value(list, 1), second.current.certificate), 0);
+    authorities_done(&first);
+    authorities_done(&second);
+}
+
+static void says_why_a_bundle_cannot_be_decoded(void **state)
+{
+    (void) state;
+    struct authorities authorities = certs_fixture_authorities();
+    _cleanup_(freep) char *pem = certs_fixture_pem(authorities.current.certificate);
+    _cleanup_(freep) char *encoded = encode(pem);
+    expect_undecoded("", ERROR_INVALID, "no certificate in PEM");
+    expect_undecoded("bm90aGluZw==", ERROR_INVALID, "no certificate in PEM");
+    expect_undecoded("bm90aGluZw", ERROR_INVALID, "base64: 10 characters, not a multiple of 4");
+    expect_undecoded("bm90aGlu\nw==", ERROR_INVALID, "base64: character 9 is not of the alphabet");
+    /* PEM as it is, which is no base64: its header's first dash. */
+    pem[strlen(pem) / 4 * 4] = '\0';
+    expect_undecoded(pem, ERROR_INVALID, "base64: character 1 is not of the alphabet");
+    /* Cut off at the end of a group. */
+    encoded[strlen(encoded) / 8 * 4] = '\0';
+    struct error error;
+    certificate_list *list = NULL;
+    assert_false(webhook_bundle_decode(encoded, &error, &list));
+    assert_int_equal(error.code, ERROR_INVALID);
+    assert_int_equal(strncmp(error.message, "certificate 1: ", strlen("certificate 1: ")), 0);
+    assert_null(list);
+    authorities_done(&authorities);
+}
+
+static void decodes_a_bundle_of_the_largest_size_and_not_one_byte_more(void **state)
+{
+    (void) state;
+    struct error error;
+    struct authorities authorities = certs_fixture_authorities();
+    _cleanup_(buffer_done) struct buffer pem = BUFFER_INIT(CERTIFICATE_PEM_BYTES + 1);
+    certificate_list *list = NULL;
+    assert_true(certificate_append_pem(authorities.current.certificate, &error, &pem));
+    while (pem.length < CERTIFICATE_PEM_BYTES)
+        buffer_append_character(&pem, '\n');
+    assert_true(decode(buffer_string(&pem), &error, &list));
+    assert_int_equal(sk_X509_num(list), 1);
+    certificate_list_free(list);
+    list = NULL;
+    buffer_append_character(&pem, '\n');
+    assert_false(decode(buffer_string(&pem), &error, &list));
+    assert_int_equal(error.code, ERROR_TOO_LARGE);
+    assert_null(list);
+    authorities_done(&authorities);
+}
+
+static void decodes_as_many_certificates_as_allowed_and_not_one_more(void **state)
+{
+    (void) state;
+    struct error error;
+    struct authorities authorities = certs_fixture_authorities();
+    _cleanup_(buffer_done) struct buffer pem = BUFFER_INIT(CERTIFICATE_PEM_BYTES);
+    certificate_list *list = NULL;
+    for (int i = 0; i < CERTIFICATE_LIST_MAXIMUM; i++)
+        assert_true(certificate_append_pem(authorities.current.certificate, &error, &pem));
+    assert_true(decode(buffer_string(&pem), &error, &list));
+    assert_int_equal(sk_X509_num(list), CERTIFICATE_LIST_MAXIMUM);
+    certificate_list_free(list);
+    list = NULL;
+    assert_true(certificate_append_pem(authorities.current.certificate, &error, &pem));
+    assert_false(decode(buffer_string(&pem), &error, &list));
+    assert_int_equal(error.code, ERROR_TOO_LARGE);
+    assert_string_equal(error.message, "more than 32 certificates");
+    assert_null(list);
+    authorities_done(&authorities);
 }
 
 static cJSON *make_webhook(const char *name, const char *service_name, const char *bundle)
@@ -155,6 +256,10 @@ static void bounds_the_webhooks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(decodes_every_certificate_in_its_order),
+        cmocka_unit_test(says_why_a_bundle_cannot_be_decoded),
+        cmocka_unit_test(decodes_a_bundle_of_the_largest_size_and_not_one_byte_more),
+        cmocka_unit_test(decodes_as_many_certificates_as_allowed_and_not_one_more),
         cmocka_unit_test(patches_ours_alone_and_tests_first),
         cmocka_unit_test(has_nothing_to_do_when_all_is_as_it_must_be),
         cmocka_unit_test(never_empties_a_bundle),

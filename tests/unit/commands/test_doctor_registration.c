@@ -330,8 +330,9 @@ static void bundle_must_be_certificates_that_are_valid(void **state)
     assert_true(certificate_read_validity(authorities.current.certificate, &error, &start, &end));
     expect_bundle(NULL, FIXTURE_NOW, CHECK_OK, "1 valid certificate");
     expect_bundle("", FIXTURE_NOW, CHECK_FAILED, "caBundle is empty");
-    expect_bundle("!", FIXTURE_NOW, CHECK_FAILED, "caBundle cannot be read");
-    expect_bundle("bm90aGluZw==", FIXTURE_NOW, CHECK_FAILED, "caBundle cannot be read");
+    expect_bundle("!", FIXTURE_NOW, CHECK_FAILED, "caBundle cannot be read: base64: 1 characters");
+    expect_bundle("bm90aGluZw==", FIXTURE_NOW, CHECK_FAILED,
+                  "caBundle cannot be read: no certificate in PEM");
     expect_bundle(NULL, start - 1, CHECK_FAILED, "certificate 1 is not valid yet");
     expect_bundle(NULL, end, CHECK_FAILED, "certificate 1 has expired");
     expect_bundle(NULL, end - 7 * FIXTURE_DAY, CHECK_OK, "1 valid certificate");
