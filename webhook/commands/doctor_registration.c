@@ -99,7 +99,8 @@ static void judge_object_selector(const struct registration_judgement *judgement
     static const char advice[] =
         "set objectSelector to matchLabels " LABEL_MANAGED_BY ": " LABEL_MANAGED_BY_VALUE " and no more";
     const cJSON *selector = json_member(judgement->webhook, "objectSelector");
-    if (!selects(selector, LABEL_MANAGED_BY, LABEL_MANAGED_BY_VALUE))
+    /* Whatever other labels a pod has: whoever makes it chooses them. */
+    if (label_selector_select(selector, LABEL_MANAGED_BY, LABEL_MANAGED_BY_VALUE) != LABELS_SELECTED)
         registration_add(judgement, CHECK_FAILED, check,
                          "does not select every pod labelled " LABEL_MANAGED_BY "=" LABEL_MANAGED_BY_VALUE
                          ": sandboxes pass unseen",

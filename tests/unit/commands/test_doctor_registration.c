@@ -178,6 +178,10 @@ static const struct change changes[] = {
      "object-selector", CHECK_FAILED, "selects pods that are no sandboxes"},
     {true, "objectSelector", "{\"matchLabels\":{\"openshell.ai/managed-by\":\"openshell\",\"a\":\"b\"}}",
      "object-selector", CHECK_FAILED, "does not select every pod"},
+    {true, "objectSelector",
+     "{\"matchLabels\":{\"openshell.ai/managed-by\":\"openshell\"},\"matchExpressions\":[{\"key\":\"a\","
+     "\"operator\":\"DoesNotExist\"}]}",
+     "object-selector", CHECK_FAILED, "does not select every pod"},
     {true, "objectSelector", "{\"matchLabels\":{\"openshell.ai/managed-by\":\"another\"}}", "object-selector",
      CHECK_FAILED, "does not select every pod"},
     {true, "objectSelector",
