@@ -1,57 +1,18 @@
 #include "common/json.h"
 #include "webhook/commands/doctor_registration.h"
+#include "webhook/commands/doctor_rule.h"
 
 #include <string.h>
 
-/* Something that the API server may ask about. */
-struct subject {
-    const char *operation;
-    const char *resource;
-};
+static const struct rule_subject creation = {"CREATE", "pods"};
+static const struct rule_subject debugging = {"UPDATE", "pods/ephemeralcontainers"};
 
-static const struct subject creation = {"CREATE", "pods"};
-static const struct subject debugging = {"UPDATE", "pods/ephemeralcontainers"};
-
-static bool lists(const cJSON *list, const char *text)
-{
-    const cJSON *item;
-    cJSON_ArrayForEach(item, list)
-    {
-        if (cJSON_IsString(item) && strcmp(item->valuestring, text) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool lists_or_all(const cJSON *list, const char *text)
-{
-    return lists(list, "*") || lists(list, text);
-}
-
-/* A subresource by its name, by all of its resource, or by all there is. */
-static bool covers_resource(const cJSON *resources, const char *resource)
-{
-    if (lists(resources, resource) || lists(resources, "*/*"))
-        return true;
-    return strchr(resource, '/') ? lists(resources, "pods/*") : lists(resources, "*");
-}
-
-static bool rule_covers(const cJSON *rule, const struct subject *subject)
-{
-    const char *scope = json_text(rule, "scope");
-    return lists_or_all(json_member(rule, "apiGroups"), "") &&
-           lists_or_all(json_member(rule, "apiVersions"), "v1") &&
-           lists_or_all(json_member(rule, "operations"), subject->operation) &&
-           covers_resource(json_member(rule, "resources"), subject->resource) &&
-           strcmp(scope, "Cluster") != 0;
-}
-
-static bool covers(const cJSON *rules, const struct subject *subject)
+static bool covers(const cJSON *rules, const struct rule_subject *subject)
 {
     const cJSON *rule;
     cJSON_ArrayForEach(rule, rules)
     {
-        if (rule_covers(rule, subject))
+        if (doctor_rule_covers(rule, subject))
             return true;
     }
     return false;

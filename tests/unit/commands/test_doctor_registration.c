@@ -169,6 +169,10 @@ static const struct change changes[] = {
      "rules", CHECK_WARNING, "CREATE of pods/* too"},
     {false, "rules",
      "[{\"operations\":[\"CREATE\",\"UPDATE\"],\"apiGroups\":[\"\"],\"apiVersions\":[\"v1\"],"
+     "\"resources\":[\"pods/*\"]}]",
+     "rules", CHECK_WARNING, "CREATE of pods/* too"},
+    {false, "rules",
+     "[{\"operations\":[\"CREATE\",\"UPDATE\"],\"apiGroups\":[\"\"],\"apiVersions\":[\"v1\"],"
      "\"resources\":[\"*\"]}]",
      "rules", CHECK_FAILED, "UPDATE of pods/ephemeralcontainers"},
 
