@@ -218,6 +218,7 @@ void doctor_ask_policies(struct doctor *doctor)
     struct policy_request bindings = {
         .check = "policy.bindings",
         .name = "openshell-bindings",
+        .is_about_bindings = true,
         .consequence = "whoever binds pods to nodes can bring them a sandbox's annotations"};
     ask_policy(doctor, &sandboxes);
     ask_policy(doctor, &bindings);

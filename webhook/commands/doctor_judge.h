@@ -44,6 +44,7 @@ void doctor_judge_endpoints(const cJSON *slices, const char *namespace_name, con
 struct policy_request {
     const char *check;             /* its name */
     const char *name;              /* of both objects */
+    bool is_about_bindings;        /* of pods to nodes, and not about the sandboxes' pods */
     const char *consequence;       /* of its absence */
     const char *sandbox_namespace; /* where it must be in force */
     const cJSON *namespace_labels; /* of that namespace, an object; NULL: not known */
@@ -51,7 +52,8 @@ struct policy_request {
     const cJSON *binding;          /* NULL: it does not exist */
 };
 
-/* Whether the policy is in force. Nothing worse than a warning: the webhook does not need it. */
+/* Whether the policy is in force, for all that it must be. Nothing worse than a warning: the webhook does not
+ * need it. */
 void doctor_judge_policy(const struct policy_request *request, struct checkup *checkup);
 
 /* The namespace of the sandboxes; NULL: it does not exist. Adds `namespace` and, if it exists,

@@ -145,7 +145,11 @@ class Doctor(unittest.TestCase):
             manifest = answers[path]
             for member, value, message in (
                     ("policyName", "another", "of another policy"),
-                    ("matchResources", {"namespaceSelector": {"matchLabels": {"a": "b"}}}, "leaves out")):
+                    ("matchResources", {"namespaceSelector": {"matchLabels": {"a": "b"}}}, "leaves out"),
+                    ("matchResources", {"objectSelector": {"matchLabels": {"a": "b"}}}, "leaves some out"),
+                    ("matchResources", {"resourceRules": [{
+                        "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
+                        "resources": ["pods", "bindings"]}]}, "matchResources.resourceRules leave out")):
                 answers[path] = manifest | {"spec": manifest["spec"] | {member: value}}
                 checks = self.doctor(kubeconfig)[1]
                 self.assertEqual((checks[check]["result"], checks[other]["result"]), ("warning", "ok"))

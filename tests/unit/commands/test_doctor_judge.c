@@ -143,6 +143,25 @@ static void endpoints_that_are_ready_are_counted(void **state)
     "metadata.name\",\"operator\":\"NotIn\",\"values\":[" values "]}]}"
 #define TEAM "{\"matchLabels\":{\"team\":\"x\"}}"
 
+/* Judges the policy p with its binding. */
+static void expect_policy(const struct policy_request *base, const char *policy_text,
+                          const char *binding_text, enum check_result result, const char *part)
+{
+    struct checkup checkup = {0};
+    _cleanup_(cJSON_Deletep) cJSON *policy = checkup_fixture_parse(policy_text);
+    _cleanup_(cJSON_Deletep) cJSON *binding = checkup_fixture_parse(binding_text);
+    struct policy_request request = *base;
+    request.check = "policy.x";
+    request.name = "p";
+    request.consequence = "anything goes";
+    request.sandbox_namespace = "openshell";
+    request.policy = policy;
+    request.binding = binding;
+    doctor_judge_policy(&request, &checkup);
+    checkup_fixture_expect(&checkup, "policy.x", result, part);
+    checkup_done(&checkup);
+}
+
 static void policy_must_be_in_force(void **state)
 {
     (void) state;
@@ -177,20 +196,86 @@ static void policy_must_be_in_force(void **state)
          "whether p is in force cannot be told without the labels of namespace openshell"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct checkup checkup = {0};
-        _cleanup_(cJSON_Deletep) cJSON *policy = checkup_fixture_parse(cases[i].policy);
-        _cleanup_(cJSON_Deletep) cJSON *binding = checkup_fixture_parse(cases[i].binding);
         _cleanup_(cJSON_Deletep) cJSON *labels = checkup_fixture_parse(cases[i].labels);
-        const struct policy_request request = {.check = "policy.x",
-                                               .name = "p",
-                                               .consequence = "anything goes",
-                                               .sandbox_namespace = "openshell",
-                                               .namespace_labels = labels,
-                                               .policy = policy,
-                                               .binding = binding};
-        doctor_judge_policy(&request, &checkup);
-        checkup_fixture_expect(&checkup, "policy.x", cases[i].result, cases[i].part);
-        checkup_done(&checkup);
+        const struct policy_request request = {.namespace_labels = labels};
+        expect_policy(&request, cases[i].policy, cases[i].binding, cases[i].result, cases[i].part);
+    }
+}
+
+#define RULE(operations, resources, more)                                                                    \
+    "{\"apiGroups\":[\"\"],\"apiVersions\":[\"v1\"],\"operations\":[" operations                             \
+    "],\"resources\":[" resources "]" more "}"
+#define CREATION RULE("\"CREATE\"", "\"pods\"", "")
+#define CHANGES RULE("\"UPDATE\"", "\"pods\",\"pods/ephemeralcontainers\",\"pods/status\"", "")
+#define RULES(rules) "\"resourceRules\":[" rules "]"
+#define WITHOUT(rules) "\"excludeResourceRules\":[" rules "]"
+#define OBJECTS(selector) "\"objectSelector\":{" selector "}"
+#define SANDBOXES "\"matchLabels\":{\"openshell.ai/managed-by\":\"openshell\"}"
+#define EXPRESSION(key, operator) "\"matchExpressions\":[{\"key\":\"" key "\",\"operator\":\"" operator"\"}]"
+
+/* The same scope once of the policy and once of its binding. */
+static void expect_scope(const struct policy_request *request, const char *scope, const char *before_member,
+                         const char *behind_member)
+{
+    static const char *const members[] = {"matchConstraints", "matchResources"};
+    char texts[2][1024], part[256] = "p is installed";
+    snprintf(texts[0], sizeof texts[0], "{\"spec\":{\"failurePolicy\":\"Fail\",\"matchConstraints\":{%s}}}",
+             scope);
+    snprintf(texts[1], sizeof texts[1], "{\"spec\":{" NAMED DENIES ",\"matchResources\":{%s}}}", scope);
+    for (size_t i = 0; i < 2; i++) {
+        if (before_member)
+            snprintf(part, sizeof part, "p is not in force %s its %s.%s", before_member, members[i],
+                     behind_member);
+        expect_policy(request, i ? POLICY : texts[0], i ? texts[1] : BINDING,
+                      before_member ? CHECK_WARNING : CHECK_OK, part);
+    }
+}
+
+static void policy_must_take_in_all_that_it_is_about(void **state)
+{
+    (void) state;
+    static const char named[] = RULES(RULE("\"*\"", "\"*/*\"", ",\"resourceNames\":[\"a\"]"));
+    static const char left_out[] = "resourceRules leave out", excluded[] = "excludeResourceRules leave out";
+    static const char unselected[] = "objectSelector leaves some out";
+    static const char at_creation[] = "at CREATE of pods, which",
+                      at_status[] = "at UPDATE of pods/status, which";
+    static const char pods[] = "for every pod labelled openshell.ai/managed-by=openshell:";
+    static const char bindings[] = "for every Binding:";
+    static const struct {
+        bool is_about_bindings;
+        const char *scope;
+        const char *before_member, *behind_member; /* of the message; NULL: in order */
+    } cases[] = {
+        {false, RULES(CREATION "," CHANGES), NULL, NULL},
+        {false, RULES(RULE("\"*\"", "\"*/*\"", ",\"scope\":\"*\"")), NULL, NULL},
+        {false, RULES(RULE("\"CREATE\",\"UPDATE\"", "\"pods/*\"", ",\"scope\":\"Namespaced\"")), NULL, NULL},
+        {false, RULES(""), NULL, NULL},
+        {false, RULES(CREATION), "at UPDATE of pods, which", left_out},
+        {false, RULES(CHANGES), at_creation, left_out},
+        {false, RULES(RULE("\"*\"", "\"*/*\"", ",\"scope\":\"Cluster\"")), at_creation, left_out},
+        {false, named, at_creation, left_out},
+        {false, RULES(RULE("\"*\"", "\"pod\",\"podss\"", "")), at_creation, left_out},
+        {false, RULES(RULE("\"*\"", "\"*\"", "")), "at UPDATE of pods/ephemeralcontainers, which", left_out},
+        {false, RULES(RULE("\"*\"", "\"pods\",\"*/ephemeralcontainers\"", "")), at_status, left_out},
+        {false, WITHOUT(RULE("\"*\"", "\"services\"", "")), NULL, NULL},
+        {false, WITHOUT(CREATION), at_creation, excluded},
+        {false, WITHOUT(RULE("\"UPDATE\"", "\"pods/status\"", ",\"resourceNames\":[\"a\"]")), at_status,
+         excluded},
+        {false, OBJECTS(""), NULL, NULL},
+        {false, OBJECTS(SANDBOXES), NULL, NULL},
+        {false, OBJECTS(EXPRESSION("openshell.ai/managed-by", "Exists")), NULL, NULL},
+        {false, OBJECTS("\"matchLabels\":{\"a\":\"b\"}"), pods, unselected},
+        {false, OBJECTS(SANDBOXES "," EXPRESSION("a", "DoesNotExist")), pods, unselected},
+        {true, RULES(RULE("\"CREATE\"", "\"bindings\",\"pods/binding\"", "")), NULL, NULL},
+        {true, RULES(RULE("\"CREATE\"", "\"bindings\"", "")), "at CREATE of pods/binding, which", left_out},
+        {true, WITHOUT(RULE("\"*\"", "\"bindings\"", "")), "at CREATE of bindings, which", excluded},
+        {true, OBJECTS(""), NULL, NULL},
+        {true, OBJECTS(SANDBOXES), bindings, unselected},
+        {true, OBJECTS(EXPRESSION("a", "DoesNotExist")), bindings, unselected},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct policy_request request = {.is_about_bindings = cases[i].is_about_bindings};
+        expect_scope(&request, cases[i].scope, cases[i].before_member, cases[i].behind_member);
     }
 }
 
@@ -307,6 +392,7 @@ int main(void)
         cmocka_unit_test(version_itself_is_judged),
         cmocka_unit_test(endpoints_that_are_ready_are_counted),
         cmocka_unit_test(policy_must_be_in_force),
+        cmocka_unit_test(policy_must_take_in_all_that_it_is_about),
         cmocka_unit_test(namespace_must_admit_what_the_topology_needs),
         cmocka_unit_test(namespace_must_be_there_and_stay),
         cmocka_unit_test(keys_of_a_secret_are_told_from_its_managers),
