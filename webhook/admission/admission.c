@@ -4,13 +4,13 @@
 #include "common/digest.h"
 #include "common/json_arena.h"
 #include "common/names.h"
+#include "common/text.h"
 #include "webhook/admission/final_state.h"
 #include "webhook/admission/recorder.h"
 #include "webhook/admission/review_request.h"
 #include "webhook/admission/review_response.h"
 #include "webhook/injection/marks.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -45,29 +45,22 @@ static uint64_t now_ns(void)
     return (uint64_t) now.tv_sec * 1000000000u + (uint64_t) now.tv_nsec;
 }
 
-/* Cuts what is too long: an outcome is for logs. */
-static void copy(char *target, size_t size, const char *text)
-{
-    snprintf(target, size, "%s", text);
-}
-
-#define COPY(array, text) copy((array), sizeof(array), (text))
-
 static const char *label_of(const cJSON *pod, const char *label)
 {
     return json_text(json_member(json_member(pod, "metadata"), "labels"), label);
 }
 
+/* Cuts what is too long: an outcome is for logs. */
 static void describe(const struct review_request *request, struct admission_outcome *outcome)
 {
     const cJSON *pod = request->object ? request->object : request->old_object;
-    COPY(outcome->uid, request->uid);
-    COPY(outcome->operation, request->operation);
-    COPY(outcome->namespace_name, request->namespace_name);
-    COPY(outcome->pod_name, request->name);
-    COPY(outcome->user_name, request->user_name);
-    COPY(outcome->sandbox_id, label_of(pod, LABEL_SANDBOX_ID));
-    COPY(outcome->sandbox_name, label_of(pod, LABEL_SANDBOX_NAME));
+    TEXT_COPY(outcome->uid, request->uid);
+    TEXT_COPY(outcome->operation, request->operation);
+    TEXT_COPY(outcome->namespace_name, request->namespace_name);
+    TEXT_COPY(outcome->pod_name, request->name);
+    TEXT_COPY(outcome->user_name, request->user_name);
+    TEXT_COPY(outcome->sandbox_id, label_of(pod, LABEL_SANDBOX_ID));
+    TEXT_COPY(outcome->sandbox_name, label_of(pod, LABEL_SANDBOX_NAME));
     outcome->is_dry_run = request->is_dry_run;
 }
 

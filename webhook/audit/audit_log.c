@@ -1,5 +1,6 @@
 #include "webhook/audit/audit_log.h"
 
+#include "common/text.h"
 #include "kubernetes/clock.h"
 #include "webhook/audit/log_state.h"
 
@@ -82,7 +83,7 @@ bool audit_log_open(const struct audit_log_options *options, struct error *error
     pthread_cond_init(&log->keeper_wakes, NULL);
     log->checkpoint_ns = clock_now_ns();
     if (gethostname(log->identity.replica, sizeof log->identity.replica - 1) < 0)
-        AUDIT_COPY(log->identity.replica, "unknown");
+        TEXT_COPY(log->identity.replica, "unknown");
     if (!log_opening_run(log, error) || !open_key(log, error)) {
         free_log(log);
         return error_prefix(error, "audit directory \"%s\"", options->directory);
@@ -137,7 +138,7 @@ const struct audit_identity *audit_log_identity(const struct audit_log *log)
 /* With the mutex held. */
 static void count_loss(struct audit_log *log, const struct error *why)
 {
-    audit_copy(log->statistics.loss_reason, sizeof log->statistics.loss_reason, why->message);
+    text_copy(log->statistics.loss_reason, sizeof log->statistics.loss_reason, why->message);
     if (log->options.is_required)
         log->statistics.refused++;
     else

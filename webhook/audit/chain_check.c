@@ -1,6 +1,7 @@
 #include "webhook/audit/chain_check.h"
 
 #include "common/json.h"
+#include "common/text.h"
 #include "webhook/audit/chain_signatures.h"
 #include "webhook/audit/log_end.h"
 
@@ -118,12 +119,12 @@ static void begin_chain(struct chain_check *check, const cJSON *record, const st
                         struct chain_place *place)
 {
     int64_t from, to;
-    AUDIT_COPY(check->chain, link->chain);
-    AUDIT_COPY(check->totals.first_time, link->time);
+    TEXT_COPY(check->chain, link->chain);
+    TEXT_COPY(check->totals.first_time, link->time);
     if (check->may_begin_late) {
         bool tells_of_loss = read_missing(record, link, &from, &to) && (uint64_t) to + 1 == link->sequence;
         place->sequence = tells_of_loss ? (uint64_t) from : link->sequence;
-        AUDIT_COPY(check->last.hash, link->previous);
+        TEXT_COPY(check->last.hash, link->previous);
     }
     check->totals.first = place->sequence;
 }
@@ -164,7 +165,7 @@ static void count(struct chain_totals *totals, const struct link *link, const cJ
 {
     int64_t dropped = 0;
     totals->records++;
-    AUDIT_COPY(totals->last_time, link->time);
+    TEXT_COPY(totals->last_time, link->time);
     if (strcmp(link->type, "decision") == 0) {
         totals->decisions++;
     } else if (strcmp(link->type, "gap") == 0) {
@@ -240,7 +241,7 @@ bool chain_check_line(struct chain_check *check, const struct audit_log_line *li
 static void check_head(struct chain_check *check, const struct audit_head *head)
 {
     struct chain_place missing = {.sequence = check->last.sequence + 1};
-    AUDIT_COPY(missing.file, check->last.file);
+    TEXT_COPY(missing.file, check->last.file);
     if (*check->chain && strcmp(check->chain, head->chain) != 0)
         blame(&check->problem, &check->last, "head.json is of another chain, %s", head->chain);
     else if (head->position.sequence > check->last.sequence)

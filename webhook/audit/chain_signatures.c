@@ -1,6 +1,7 @@
 #include "webhook/audit/chain_signatures.h"
 
 #include "common/json.h"
+#include "common/text.h"
 
 #include <string.h>
 
@@ -55,7 +56,7 @@ static bool check_checkpoint(struct chain_check *check, const cJSON *record,
     if (!read_key(record, "keyId", "publicKey", error, &key) || !check_key(check, key->id, error) ||
         !check_signature(record, "signature", key, statement, error))
         return false;
-    AUDIT_COPY(check->key_id, key->id);
+    TEXT_COPY(check->key_id, key->id);
     check->totals.checkpoints++;
     check->totals.signed_until = statement->sequence;
     return true;
@@ -73,7 +74,7 @@ static bool check_rotation(struct chain_check *check, const cJSON *record, struc
     if (!check_signature(record, "oldSignature", old, statement, error) ||
         !check_signature(record, "newSignature", next, statement, error))
         return false;
-    AUDIT_COPY(check->key_id, next->id);
+    TEXT_COPY(check->key_id, next->id);
     check->totals.rotations++;
     check->totals.signed_until = statement->sequence;
     return true;

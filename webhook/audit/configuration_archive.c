@@ -1,5 +1,6 @@
 #include "webhook/audit/configuration_archive.h"
 
+#include "common/text.h"
 #include "webhook/audit/record_draft.h"
 #include "webhook/audit/recorded_configurations.h"
 
@@ -93,7 +94,7 @@ bool configuration_archive_store(struct configuration_archive *archive,
     if (!is_stored) {
         is_stored = store(archive, configuration, error);
         if (is_stored)
-            AUDIT_COPY(archive->stored, configuration->digest);
+            TEXT_COPY(archive->stored, configuration->digest);
     }
     pthread_mutex_unlock(&archive->mutex);
     return is_stored;

@@ -2,6 +2,7 @@
 
 #include "common/cleanup.h"
 #include "common/json.h"
+#include "common/text.h"
 
 #include <string.h>
 
@@ -164,7 +165,7 @@ bool audit_head_follow(const cJSON *record, struct error *error, struct audit_he
     if (strcmp(type, "checkpoint") == 0) {
         if (!read_signed_state(record, JSON_ROOT, error, &head->checkpoint))
             return false;
-        AUDIT_COPY(head->key_id, head->checkpoint.key_id);
+        TEXT_COPY(head->key_id, head->checkpoint.key_id);
     } else if (strcmp(type, "key-rotation") == 0) {
         return READ_HEX(record, JSON_ROOT, "newKeyId", error, head->key_id);
     } else if (strcmp(type, "gap") == 0) {

@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/json.h"
+#include "common/text.h"
 #include "webhook/audit/log_reader.h"
 
 #include <errno.h>
@@ -85,7 +86,7 @@ static bool read_fields(const cJSON *tree, struct error *error, struct log_end *
         return false;
     if (!sequence || !audit_is_hex(chain, sizeof end->chain - 1))
         return error_set(error, ERROR_INVALID, "is no record");
-    AUDIT_COPY(end->chain, chain);
+    TEXT_COPY(end->chain, chain);
     end->last.sequence = (uint64_t) sequence;
     return true;
 }
@@ -109,7 +110,7 @@ static bool take_file(const char *path, const struct tail *tail, struct error *e
     const char *name = slash ? slash + 1 : path;
     if (!audit_file_name_parse(name, &first))
         return error_set(error, ERROR_INVALID, "\"%s\": is no file of an audit log", path);
-    AUDIT_COPY(end->file_name, name);
+    TEXT_COPY(end->file_name, name);
     end->file_size = tail->offset + tail->whole_bytes;
     if (tail->bytes.length > tail->whole_bytes)
         buffer_append(&end->torn, tail->bytes.data + tail->whole_bytes,

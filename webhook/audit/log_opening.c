@@ -1,5 +1,6 @@
 #include "webhook/audit/log_state.h"
 
+#include "common/text.h"
 #include "kubernetes/clock.h"
 #include "webhook/audit/log_end.h"
 #include "webhook/audit/log_reader.h"
@@ -49,7 +50,7 @@ static bool make_chain(struct audit_head *head, struct error *error)
         return error_set_errno(error, ERROR_IO, errno, "no random numbers");
     for (size_t i = 0; i < sizeof random; i++)
         snprintf(head->chain + 2 * i, 3, "%02x", random[i]);
-    AUDIT_COPY(head->position.hash, AUDIT_NO_HASH);
+    TEXT_COPY(head->position.hash, AUDIT_NO_HASH);
     return true;
 }
 
@@ -149,7 +150,7 @@ static bool reconcile(struct audit_log *log, const struct log_end *end, struct e
         log->recovery.is_pending = true;
         log->recovery.missing_from = end->last.sequence + 1;
         log->recovery.missing_to = head->position.sequence;
-        AUDIT_COPY(head->position.hash, end->last.hash);
+        TEXT_COPY(head->position.hash, end->last.hash);
         return true;
     }
     return strcmp(end->last.hash, head->position.hash) == 0 ||
@@ -194,6 +195,6 @@ bool log_opening_run(struct audit_log *log, struct error *error)
                    check_new_file(log, &end, error) && open_file(log, &end, error);
     log_end_done(&end);
     if (is_open)
-        AUDIT_COPY(log->identity.chain, log->head.chain);
+        TEXT_COPY(log->identity.chain, log->head.chain);
     return is_open;
 }

@@ -1,6 +1,7 @@
 #include "webhook/audit/log_state.h"
 
 #include "common/base64.h"
+#include "common/text.h"
 #include "kubernetes/clock.h"
 
 #include <string.h>
@@ -99,7 +100,7 @@ void log_records_note_gap(struct audit_log *log, const struct error *why)
     clock_gettime(CLOCK_REALTIME, &now);
     clock_format_microtime(&now, gap->until);
     if (gap->dropped++ == 0) {
-        AUDIT_COPY(gap->since, gap->until);
+        TEXT_COPY(gap->since, gap->until);
         keep_reason(why->message, gap->reason);
     }
     log->statistics.dropped++;
@@ -112,11 +113,11 @@ static void keep_checkpoint(struct audit_log *log, const struct audit_statement 
 {
     struct audit_signed_state *state = &log->head.checkpoint;
     state->sequence = statement->sequence;
-    AUDIT_COPY(state->previous, previous);
-    AUDIT_COPY(state->key_id, log->key->id);
-    AUDIT_COPY(state->public_key, log->key->public_key);
-    AUDIT_COPY(state->signature, signature);
-    AUDIT_COPY(log->head.key_id, log->key->id);
+    TEXT_COPY(state->previous, previous);
+    TEXT_COPY(state->key_id, log->key->id);
+    TEXT_COPY(state->public_key, log->key->public_key);
+    TEXT_COPY(state->signature, signature);
+    TEXT_COPY(log->head.key_id, log->key->id);
     log->unsigned_records = 0;
     log->checkpoint_ns = clock_now_ns();
 }
@@ -126,7 +127,7 @@ bool log_records_checkpoint(struct audit_log *log, struct error *error)
     char signature[AUDIT_SIGNATURE_BYTES], previous[DIGEST_SHA256_HEX_BYTES];
     if (!log->key)
         return true;
-    AUDIT_COPY(previous, log->head.position.hash);
+    TEXT_COPY(previous, log->head.position.hash);
     const struct audit_statement statement = {
         .chain = log->identity.chain, .sequence = log->head.position.sequence + 1, .previous = previous};
     struct record_draft draft;
@@ -165,7 +166,7 @@ bool log_records_rotate_key(struct audit_log *log, const struct audit_key *old, 
     record_draft_add_string(&draft, "newSignature", new_signature);
     if (!append(log, &draft, error))
         return false;
-    AUDIT_COPY(log->head.key_id, next->id);
+    TEXT_COPY(log->head.key_id, next->id);
     log_writer_save_head(log);
     return true;
 }

@@ -2,6 +2,7 @@
 
 #include "common/file.h"
 #include "common/json.h"
+#include "common/text.h"
 #include "webhook/audit/log_file.h"
 #include "webhook/audit/recorded_configurations.h"
 
@@ -36,7 +37,7 @@ bool audit_anchor_parse(const char *text, struct error *error, struct audit_anch
         !audit_is_hex(end + 1, DIGEST_SHA256_HEX_BYTES - 1))
         return error_set(error, ERROR_INVALID, "\"%.100s\" is not of the form SEQUENCE:HASH", text);
     *anchor = (struct audit_anchor){.position = {.sequence = sequence}};
-    AUDIT_COPY(anchor->position.hash, end + 1);
+    TEXT_COPY(anchor->position.hash, end + 1);
     return true;
 }
 

@@ -11,13 +11,6 @@
 /* Enough for an ordinary decision without growing. */
 #define FIRST_TEXT_BYTES (16u * 1024)
 
-void audit_copy(char *target, size_t size, const char *text)
-{
-    size_t length = strnlen(text, size - 1);
-    memmove(target, text, length);
-    target[length] = '\0';
-}
-
 void record_draft_begin(struct record_draft *draft, const struct audit_identity *identity, const char *type)
 {
     *draft = (struct record_draft){.text = BUFFER_INIT(AUDIT_RECORD_BYTES + 1)};

@@ -22,10 +22,6 @@
 /* `previous` of a chain's first record. */
 #define AUDIT_NO_HASH "0000000000000000000000000000000000000000000000000000000000000000"
 
-/* Copies a string into an array, cut to its size. */
-void audit_copy(char *target, size_t size, const char *text);
-#define AUDIT_COPY(array, text) audit_copy((array), sizeof(array), (text))
-
 /* What all records of a writer have in common. */
 struct audit_identity {
     char chain[AUDIT_CHAIN_BYTES];

@@ -127,8 +127,6 @@ static int review(const char *name, const struct command_line *line)
 {
     struct error error;
     struct configuration *configuration = NULL;
-    if (!audit_options_check(&line->audit, &error))
-        return command_fail_usage(name, &error);
     if (!command_line_load_configuration(line, &error, &configuration))
         return command_fail(name, &error);
     /* A file at its limit is a failed write, not the end. */
@@ -140,19 +138,20 @@ static int review(const char *name, const struct command_line *line)
     return exit_code;
 }
 
+static bool check(const struct command_line *line, struct error *error)
+{
+    return audit_options_check(&line->audit, error);
+}
+
 static int run(int argc, char **argv)
 {
-    static const struct command_syntax syntax = {
-        .options = TAKES_CONFIGURATION | TAKES_ENDPOINT | TAKES_AUDIT_LOG,
-        .operand_limit = 1,
+    static const struct command_definition definition = {
+        .usage = usage,
+        .syntax = {.options = TAKES_CONFIGURATION | TAKES_ENDPOINT | TAKES_AUDIT_LOG, .operand_limit = 1},
+        .check = check,
+        .act = review,
     };
-    struct error error;
-    struct command_line line;
-    if (!command_line_parse(&syntax, argc, argv, &error, &line))
-        return command_fail_usage(argv[0], &error);
-    int exit_code = line.wants_help ? command_help(argv[0], usage, true) : review(argv[0], &line);
-    command_line_done(&line);
-    return exit_code;
+    return command_line_run(&definition, argc, argv);
 }
 
 const struct command command_review = {
