@@ -20,16 +20,8 @@ void buffer_clear(struct buffer *buffer)
         buffer->data[0] = '\0';
 }
 
-/* Reserved memory never passes the maximum, so what fits into it needs no other look at the limits. */
-static bool fits_reserved(const struct buffer *buffer, size_t length)
+bool buffer_grow(struct buffer *buffer, size_t length)
 {
-    return length < buffer->reserved - buffer->length && buffer->failure == ERROR_NONE;
-}
-
-bool buffer_reserve(struct buffer *buffer, size_t length)
-{
-    if (fits_reserved(buffer, length))
-        return true;
     if (buffer->failure != ERROR_NONE)
         return false;
     if (length > buffer->maximum || buffer->length > buffer->maximum - length) {
@@ -55,7 +47,7 @@ bool buffer_reserve(struct buffer *buffer, size_t length)
 
 bool buffer_append(struct buffer *buffer, const void *data, size_t length)
 {
-    if (!fits_reserved(buffer, length) && !buffer_reserve(buffer, length))
+    if (!buffer_reserve(buffer, length))
         return false;
     if (length)
         memcpy(buffer->data + buffer->length, data, length);
@@ -97,7 +89,7 @@ bool buffer_append_format(struct buffer *buffer, const char *format, ...)
     va_start(arguments, format);
     int length = print_behind(buffer, format, arguments);
     va_end(arguments);
-    bool is_printed = length >= 0 && fits_reserved(buffer, (size_t) length);
+    bool is_printed = length >= 0 && buffer_has_room(buffer, (size_t) length);
     if (!is_printed) {
         /* What was cut goes again. */
         if (buffer->data)

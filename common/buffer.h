@@ -26,22 +26,35 @@ void buffer_done(struct buffer *buffer);
 /* Forgets the content and the failure, keeps the memory. */
 void buffer_clear(struct buffer *buffer);
 
+/* Whether `length` more bytes fit into what is reserved, which never passes the maximum; not after a failure.
+ */
+static inline bool buffer_has_room(const struct buffer *buffer, size_t length)
+{
+    return length < buffer->reserved - buffer->length && buffer->failure == ERROR_NONE;
+}
+
+/* What buffer_reserve does when there is no room. */
+bool buffer_grow(struct buffer *buffer, size_t length);
+
+/* Makes room for `length` more bytes without changing the content. */
+static inline bool buffer_reserve(struct buffer *buffer, size_t length)
+{
+    return buffer_has_room(buffer, length) || buffer_grow(buffer, length);
+}
+
 /* Appends; after a failure these do nothing, and return false. */
 bool buffer_append(struct buffer *buffer, const void *data, size_t length);
 bool buffer_append_string(struct buffer *buffer, const char *string);
 static inline bool buffer_append_character(struct buffer *buffer, char character)
 {
-    if (buffer->failure != ERROR_NONE || buffer->reserved - buffer->length < 2)
-        return buffer_append(buffer, &character, 1);
+    if (!buffer_reserve(buffer, 1))
+        return false;
     buffer->data[buffer->length++] = character;
     buffer->data[buffer->length] = '\0';
     return true;
 }
 bool buffer_append_integer(struct buffer *buffer, int64_t integer); /* in decimal */
 bool buffer_append_format(struct buffer *buffer, const char *format, ...) _printf_(2, 3);
-
-/* Makes room for `length` more bytes without changing the content. */
-bool buffer_reserve(struct buffer *buffer, size_t length);
 
 /* True when nothing failed so far; else sets ERROR_TOO_LARGE or ERROR_NO_MEMORY. */
 bool buffer_check(const struct buffer *buffer, struct error *error) _warn_unused_result_;

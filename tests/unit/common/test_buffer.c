@@ -52,6 +52,23 @@ static void grows_to_any_maximum_and_not_beyond(void **state)
     }
 }
 
+static void reserves_up_to_the_maximum_and_not_one_more(void **state)
+{
+    (void) state;
+    struct buffer buffer = BUFFER_INIT(300);
+    assert_false(buffer_has_room(&buffer, 0));
+    assert_true(buffer_append_character(&buffer, 'x'));
+    assert_true(buffer_reserve(&buffer, 299));
+    assert_true(buffer_has_room(&buffer, 299));
+    assert_false(buffer_has_room(&buffer, 300));
+    assert_string_equal(buffer_string(&buffer), "x");
+    assert_false(buffer_reserve(&buffer, 300));
+    assert_int_equal(buffer.failure, ERROR_TOO_LARGE);
+    assert_false(buffer_has_room(&buffer, 0));
+    assert_false(buffer_reserve(&buffer, SIZE_MAX));
+    buffer_done(&buffer);
+}
+
 static void appends_integers_in_decimal(void **state)
 {
     (void) state;
@@ -95,6 +112,7 @@ int main(void)
         cmocka_unit_test(appends_in_order_and_stays_terminated),
         cmocka_unit_test(takes_exactly_the_maximum_and_not_one_more),
         cmocka_unit_test(grows_to_any_maximum_and_not_beyond),
+        cmocka_unit_test(reserves_up_to_the_maximum_and_not_one_more),
         cmocka_unit_test(appends_integers_in_decimal),
         cmocka_unit_test(remembers_the_first_failure_until_cleared),
         cmocka_unit_test(hands_its_content_over),
