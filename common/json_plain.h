@@ -8,3 +8,6 @@
 
 /* How many plain bytes come first. */
 size_t json_plain_count(const char *text, size_t length);
+
+/* Copies them, too. `to` has room for `length` bytes; those behind the plain ones are left unspecified. */
+size_t json_plain_copy(const char *text, size_t length, char *to);
