@@ -62,9 +62,11 @@ bool json_append(struct buffer *buffer, const cJSON *value);
  * does. */
 bool json_append_string(struct buffer *buffer, const char *text);
 
-/* Append `,"<name>":`, and with the text as a string: a member that is not the first. `name` needs no
- * escapes.
- */
+/* Appends `<before>"<key>":`, the key escaped as by json_append_string. `before` is '{' for an object's first
+ * member and ',' for the others. Returns what the last append does. */
+bool json_append_key(struct buffer *buffer, char before, const char *key);
+
+/* Append `,"<name>":`, and with the text as a string: a member that is not the first. */
 bool json_append_name(struct buffer *buffer, const char *name);
 bool json_append_member(struct buffer *buffer, const char *name, const char *text);
 

@@ -63,25 +63,58 @@ static size_t append_special(struct buffer *buffer, const char *text, size_t len
     return character ? character : 1;
 }
 
-bool json_append_string(struct buffer *buffer, const char *text)
+/* Goes on with a string of which `written` bytes stand behind the content, not counted yet. The next one is
+ * not plain. */
+static bool finish_string(struct buffer *buffer, size_t written, const char *text, size_t length)
 {
-    const char *end = text + strlen(text);
-    buffer_append_character(buffer, '"');
+    buffer->length += written;
+    buffer->data[buffer->length] = '\0';
+    const char *end = text + length;
     while (text < end) {
+        text += append_special(buffer, text, (size_t) (end - text));
         size_t plain = json_plain_count(text, (size_t) (end - text));
         buffer_append(buffer, text, plain);
         text += plain;
-        if (text < end)
-            text += append_special(buffer, text, (size_t) (end - text));
     }
     return buffer_append_character(buffer, '"');
 }
 
+/* Most strings are plain: room for such a one is made at once, and it is copied as it is looked through. */
+bool json_append_string(struct buffer *buffer, const char *text)
+{
+    size_t length = strlen(text);
+    if (!buffer_reserve(buffer, length + strlen("\"\"")))
+        return false;
+    char *to = buffer->data + buffer->length;
+    *to++ = '"';
+    size_t plain = json_plain_copy(text, length, to);
+    if (plain < length)
+        return finish_string(buffer, 1 + plain, text + plain, length - plain);
+    memcpy(to + length, "\"", sizeof "\"");
+    buffer->length += length + strlen("\"\"");
+    return true;
+}
+
+bool json_append_key(struct buffer *buffer, char before, const char *key)
+{
+    size_t length = strlen(key);
+    if (!buffer_reserve(buffer, length + strlen("{\"\":")))
+        return false;
+    char *to = buffer->data + buffer->length;
+    *to++ = before;
+    *to++ = '"';
+    size_t plain = json_plain_copy(key, length, to);
+    if (plain < length)
+        return finish_string(buffer, 2 + plain, key + plain, length - plain) &&
+               buffer_append_character(buffer, ':');
+    memcpy(to + length, "\":", sizeof "\":");
+    buffer->length += length + strlen("{\"\":");
+    return true;
+}
+
 bool json_append_name(struct buffer *buffer, const char *name)
 {
-    buffer_append(buffer, ",\"", 2);
-    buffer_append_string(buffer, name);
-    return buffer_append(buffer, "\":", 2);
+    return json_append_key(buffer, ',', name);
 }
 
 bool json_append_member(struct buffer *buffer, const char *name, const char *text)
@@ -89,10 +122,11 @@ bool json_append_member(struct buffer *buffer, const char *name, const char *tex
     return json_append_name(buffer, name) && json_append_string(buffer, text);
 }
 
-static bool append_number(struct buffer *buffer, const cJSON *number)
+/* Not inlined, so that values of other types do without its text on the stack. */
+static __attribute__((noinline)) bool append_number(struct buffer *buffer, const cJSON *number)
 {
     double value = number->valuedouble;
-    if (fabs(value) < EXACT_INTEGER && value == trunc(value))
+    if (fabs(value) < EXACT_INTEGER && value == (double) (int64_t) value)
         return buffer_append_integer(buffer, (int64_t) value);
     if (!isfinite(value))
         return buffer_append_string(buffer, "null");
@@ -104,31 +138,38 @@ static bool append_number(struct buffer *buffer, const cJSON *number)
     return buffer_append_string(buffer, text);
 }
 
-/* An object's members or an array's elements. */
-static bool append_children(struct buffer *buffer, const cJSON *parent)
+static bool append_object(struct buffer *buffer, const cJSON *object)
 {
-    for (const cJSON *child = parent->child; child; child = child->next) {
-        if (child != parent->child)
+    char before = '{';
+    for (const cJSON *member = object->child; member; member = member->next) {
+        if (!json_append_key(buffer, before, member->string) || !json_append(buffer, member))
+            return false;
+        before = ',';
+    }
+    if (!object->child)
+        buffer_append_character(buffer, before);
+    return buffer_append_character(buffer, '}');
+}
+
+static bool append_array(struct buffer *buffer, const cJSON *array)
+{
+    buffer_append_character(buffer, '[');
+    for (const cJSON *element = array->child; element; element = element->next) {
+        if (element != array->child)
             buffer_append_character(buffer, ',');
-        if (cJSON_IsObject(parent)) {
-            json_append_string(buffer, child->string);
-            buffer_append_character(buffer, ':');
-        }
-        if (!json_append(buffer, child))
+        if (!json_append(buffer, element))
             return false;
     }
-    return true;
+    return buffer_append_character(buffer, ']');
 }
 
 bool json_append(struct buffer *buffer, const cJSON *value)
 {
     switch (value->type & 0xFF) {
     case cJSON_Object:
-        buffer_append_character(buffer, '{');
-        return append_children(buffer, value) && buffer_append_character(buffer, '}');
+        return append_object(buffer, value);
     case cJSON_Array:
-        buffer_append_character(buffer, '[');
-        return append_children(buffer, value) && buffer_append_character(buffer, ']');
+        return append_array(buffer, value);
     case cJSON_String:
         return json_append_string(buffer, value->valuestring);
     case cJSON_Raw:

@@ -3,7 +3,6 @@
 #include "tests/support/allocation.h"
 
 #include <limits.h>
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -182,120 +181,6 @@ static void takes_text_of_the_limit_and_not_one_byte_more(void **state)
     assert_int_equal(error.code, ERROR_TOO_LARGE);
 }
 
-static void assert_prints_as_cjson(cJSON *made)
-{
-    _cleanup_(cJSON_Deletep) cJSON *value = made;
-    struct error error;
-    _cleanup_(freep) char *printed = NULL;
-    assert_non_null(value);
-    _cleanup_(freep) char *expected = cJSON_PrintUnformatted(value);
-    assert_true(json_print(value, false, &error, &printed));
-    assert_string_equal(printed, expected);
-}
-
-static void prints_every_kind_of_number(void **state)
-{
-    (void) state;
-    const double numbers[] = {0,
-                              1,
-                              -1,
-                              4294967294.0,
-                              999999999999999.0,
-                              1e15,
-                              -1e15,
-
-                              1.0E21,
-                              1e-07,
-                              0.1,
-                              1.0 / 3,
-                              -2.5,
-                              1e300,
-                              5e-324,
-                              (double) INFINITY};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        assert_prints_as_cjson(cJSON_CreateNumber(numbers[i]));
-    /* cJSON takes this for equal to its 15 digits. */
-    struct error error;
-    _cleanup_(cJSON_Deletep) cJSON *exact = cJSON_CreateNumber(9007199254740991.0);
-    _cleanup_(freep) char *printed = NULL;
-    assert_true(json_print(exact, false, &error, &printed));
-    assert_string_equal(printed, "9007199254740991");
-}
-
-static void escapes_only_what_must_be_escaped(void **state)
-{
-    (void) state;
-    char every[128];
-    for (int i = 0; i < 127; i++)
-        every[i] = (char) (i + 1);
-    every[127] = '\0';
-    assert_prints_as_cjson(cJSON_CreateString(every));
-    assert_prints_as_cjson(cJSON_CreateString(""));
-    struct buffer buffer = BUFFER_INIT(64);
-    assert_true(json_append_string(&buffer, "\"a\"/\\\n\x01\x7f"));
-    assert_string_equal(buffer_string(&buffer), "\"\\\"a\\\"/\\\\\\n\\u0001\x7f\"");
-    buffer_done(&buffer);
-}
-
-/* A limit that counts bytes cuts characters in two; what was printed could not be read again. */
-static void replaces_what_is_no_character(void **state)
-{
-    (void) state;
-    static const struct {
-        const char *text, *expected;
-    } cases[] = {
-        {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\""},
-        {"a\xc3", "\"a\xef\xbf\xbd\""},
-        {"\xf0\x9f\x98", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
-        {"\xff\"\xc3\"\xa9", "\"\xef\xbf\xbd\\\"\xef\xbf\xbd\\\"\xef\xbf\xbd\""},
-        {"\xed\xa0\x80z", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\""},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct error error;
-        _cleanup_(buffer_done) struct buffer buffer = BUFFER_INIT(64);
-        _cleanup_(cJSON_Deletep) cJSON *value = NULL;
-        assert_true(json_append_string(&buffer, cases[i].text));
-        assert_string_equal(buffer_string(&buffer), cases[i].expected);
-        assert_true(parse(buffer_string(&buffer), &error, &value));
-    }
-}
-
-/* Whatever stands beside it, and wherever: strings are looked through several bytes at a time. */
-static void prints_what_is_special_at_every_place(void **state)
-{
-    (void) state;
-    static const char *const specials[] = {"\"", "\\",   "\x01",     "\x1f",
-                                           "\n", "\x7f", "\xc3\xa9", "\xf0\x9f\x98\x80"};
-    for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
-        for (int place = 0; place < 20; place++) {
-            struct error error;
-            char text[64];
-            _cleanup_(buffer_done) struct buffer buffer = BUFFER_INIT(256);
-            _cleanup_(cJSON_Deletep) cJSON *value = NULL;
-            snprintf(text, sizeof text, "%.*s%s%.*s", place, "abcdefgh !#[]^~|zyxwvu", specials[i],
-                     20 - place, "ABCDEFGHIJKLMNOPQRST");
-            assert_true(json_append_string(&buffer, text));
-            assert_true(parse(buffer_string(&buffer), &error, &value));
-            assert_string_equal(value->valuestring, text);
-        }
-    }
-}
-
-static void says_when_the_text_does_not_fit(void **state)
-{
-    (void) state;
-    struct error error;
-    _cleanup_(cJSON_Deletep) cJSON *value = NULL;
-    assert_true(parse("{\"a\":[1,\"b\",true]}", &error, &value));
-    struct buffer room = BUFFER_INIT(18), narrow = BUFFER_INIT(17);
-    assert_true(json_append(&room, value));
-    assert_false(json_append(&narrow, value));
-    assert_false(buffer_check(&narrow, &error));
-    assert_int_equal(error.code, ERROR_TOO_LARGE);
-    buffer_done(&room);
-    buffer_done(&narrow);
-}
-
 static void finds_duplicates_among_many_members(void **state)
 {
     (void) state;
@@ -436,11 +321,6 @@ int main(void)
         cmocka_unit_test(names_line_and_column),
         cmocka_unit_test(nests_to_the_limit_and_not_one_deeper),
         cmocka_unit_test(takes_text_of_the_limit_and_not_one_byte_more),
-        cmocka_unit_test(prints_every_kind_of_number),
-        cmocka_unit_test(escapes_only_what_must_be_escaped),
-        cmocka_unit_test(replaces_what_is_no_character),
-        cmocka_unit_test(prints_what_is_special_at_every_place),
-        cmocka_unit_test(says_when_the_text_does_not_fit),
         cmocka_unit_test(finds_duplicates_among_many_members),
         cmocka_unit_test(text_of_a_member_is_never_null),
         cmocka_unit_test(reads_members_by_type_and_names_the_field),
