@@ -25,21 +25,24 @@ static bool append_array(const cJSON *array, struct error *error, struct buffer 
 
 /* The place of a byte of UTF-8 in the order of UTF-16. Both orders are the same, but that characters past
  * U+FFFF (first bytes 0xF0 to 0xF4) are surrogates there, which come before U+E000 (0xEE and 0xEF). */
-static unsigned char utf16_rank(char byte)
+static int utf16_rank(unsigned char byte)
 {
-    unsigned char rank = (unsigned char) byte;
-    if (rank >= 0xF0)
-        return (unsigned char) (rank - 2);
-    return rank == 0xEE || rank == 0xEF ? (unsigned char) (rank + 0x10) : rank;
+    if (byte >= 0xF0)
+        return byte - 2;
+    return byte == 0xEE || byte == 0xEF ? byte + 0x10 : byte;
 }
 
-static int compare_keys(const char *left, const char *right)
+static inline int compare_keys(const char *left, const char *right)
 {
     while (*left && *left == *right) {
         left++;
         right++;
     }
-    return utf16_rank(*left) - utf16_rank(*right);
+    unsigned char left_byte = (unsigned char) *left, right_byte = (unsigned char) *right;
+    /* One such byte is in its place: all that move stay behind it. */
+    if (left_byte < 0xEE || right_byte < 0xEE)
+        return left_byte - right_byte;
+    return utf16_rank(left_byte) - utf16_rank(right_byte);
 }
 
 static int compare_members(const void *left, const void *right)
@@ -63,25 +66,36 @@ static void sort_members(const cJSON **members, size_t count)
     }
 }
 
-static bool append_members(const cJSON **members, size_t count, struct error *error, struct buffer *buffer)
+/* With the brace or comma before it. */
+static bool append_member(const cJSON *member, bool is_first, struct error *error, struct buffer *buffer)
 {
-    buffer_append_character(buffer, '{');
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            buffer_append_character(buffer, ',');
-        json_append_string(buffer, members[i]->string);
-        buffer_append_character(buffer, ':');
-        if (!append_value(members[i], error, buffer))
+    json_append_key(buffer, is_first ? '{' : ',', member->string);
+    return append_value(member, error, buffer);
+}
+
+static bool append_in_order(const cJSON *object, struct error *error, struct buffer *buffer)
+{
+    for (const cJSON *member = object->child; member; member = member->next) {
+        if (!append_member(member, member == object->child, error, buffer))
             return false;
     }
-    buffer_append_character(buffer, '}');
     return true;
 }
 
-static bool append_object(const cJSON *object, struct error *error, struct buffer *buffer)
+static size_t count_members(const cJSON *object)
+{
+    size_t count = 0;
+    for (const cJSON *member = object->child; member; member = member->next)
+        count++;
+    return count;
+}
+
+/* Not inlined, so that values of other types do without its array on the stack. */
+static __attribute__((noinline)) bool append_sorted(const cJSON *object, struct error *error,
+                                                    struct buffer *buffer)
 {
     const cJSON *few[FEW_MEMBERS];
-    size_t count = (size_t) cJSON_GetArraySize(object), filled = 0;
+    size_t count = count_members(object), filled = 0;
     _cleanup_(freep) const cJSON **many = NULL;
     if (count > FEW_MEMBERS) {
         many = malloc(count * sizeof *many);
@@ -92,16 +106,49 @@ static bool append_object(const cJSON *object, struct error *error, struct buffe
     for (const cJSON *member = object->child; member; member = member->next)
         members[filled++] = member;
     sort_members(members, count);
-    return append_members(members, count, error, buffer);
+    for (size_t i = 0; i < count; i++) {
+        if (!append_member(members[i], i == 0, error, buffer))
+            return false;
+    }
+    return true;
+}
+
+static bool is_sorted(const cJSON *object)
+{
+    for (const cJSON *member = object->child; member->next; member = member->next) {
+        if (compare_keys(member->string, member->next->string) > 0)
+            return false;
+    }
+    return true;
+}
+
+static bool append_members(const cJSON *object, struct error *error, struct buffer *buffer)
+{
+    return is_sorted(object) ? append_in_order(object, error, buffer) : append_sorted(object, error, buffer);
+}
+
+static bool append_object(const cJSON *object, struct error *error, struct buffer *buffer)
+{
+    if (!object->child)
+        buffer_append_character(buffer, '{');
+    else if (!append_members(object, error, buffer))
+        return false;
+    buffer_append_character(buffer, '}');
+    return true;
 }
 
 /* Recursion is bounded by the depth limit of whoever parsed the tree. */
 static bool append_value(const cJSON *value, struct error *error, struct buffer *buffer)
 {
-    if (cJSON_IsObject(value))
+    switch (value->type & 0xFF) {
+    case cJSON_Object:
         return append_object(value, error, buffer);
-    if (cJSON_IsArray(value))
+    case cJSON_Array:
         return append_array(value, error, buffer);
+    case cJSON_String:
+        json_append_string(buffer, value->valuestring);
+        return true;
+    }
     json_append(buffer, value);
     return true;
 }

@@ -1,6 +1,7 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/json_canonical.h"
+#include "tests/support/allocation.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -60,6 +61,41 @@ static void sorts_objects_of_any_size(void **state)
     }
 }
 
+/* What is in order already is not sorted, and what is not may show only at its end. */
+static void finds_what_is_out_of_order_anywhere(void **state)
+{
+    (void) state;
+    assert_canonical("{}", "{}");
+    assert_canonical("{\"b\":0}", "{\"b\":0}");
+    assert_canonical("{\"a\":0,\"ab\":1,\"b\":2}", "{\"a\":0,\"ab\":1,\"b\":2}");
+    assert_canonical("{\"ab\":1,\"a\":0,\"b\":2}", "{\"a\":0,\"ab\":1,\"b\":2}");
+    assert_canonical("{\"a\":0,\"c\":1,\"b\":2}", "{\"a\":0,\"b\":2,\"c\":1}");
+    assert_canonical("{\"a\":0,\"b\":{\"d\":1,\"c\":2}}", "{\"a\":0,\"b\":{\"c\":2,\"d\":1}}");
+}
+
+static bool append_everything(void *context)
+{
+    struct error error;
+    _cleanup_(buffer_done) struct buffer canonical = BUFFER_INIT(4096);
+    bool is_appended = json_append_canonical(context, &error, &canonical);
+    return is_appended && canonical.length > 500;
+}
+
+/* An object of many members needs memory to sort them, and the buffer to grow. */
+static void survives_every_allocation_failure(void **state)
+{
+    (void) state;
+    _cleanup_(cJSON_Deletep) cJSON *object = cJSON_CreateObject();
+    for (int i = 40; i > 0; i--) {
+        char key[16];
+        snprintf(key, sizeof key, "key\n%d", i);
+        assert_non_null(cJSON_AddStringToObject(object, key, "\"some\" text"));
+    }
+    size_t runs;
+    assert_true(allocation_fail_each(append_everything, object, 100, &runs));
+    assert_true(runs >= 4);
+}
+
 static void writes_every_kind_of_value(void **state)
 {
     (void) state;
@@ -90,9 +126,14 @@ static void stops_at_the_buffers_maximum(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sorts_members_at_every_level), cmocka_unit_test(sorts_members_by_their_utf16),
-        cmocka_unit_test(sorts_objects_of_any_size),    cmocka_unit_test(writes_every_kind_of_value),
-        cmocka_unit_test(escapes_only_what_must_be),    cmocka_unit_test(stops_at_the_buffers_maximum),
+        cmocka_unit_test(sorts_members_at_every_level),
+        cmocka_unit_test(sorts_members_by_their_utf16),
+        cmocka_unit_test(sorts_objects_of_any_size),
+        cmocka_unit_test(writes_every_kind_of_value),
+        cmocka_unit_test(finds_what_is_out_of_order_anywhere),
+        cmocka_unit_test(survives_every_allocation_failure),
+        cmocka_unit_test(escapes_only_what_must_be),
+        cmocka_unit_test(stops_at_the_buffers_maximum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
