@@ -48,7 +48,7 @@ static bool open_key(struct audit_log *log, struct error *error)
 
 static void free_log(struct audit_log *log)
 {
-    log_file_close(&log->file);
+    log_sync_close_files(log);
     closep(&log->head_file);
     closep(&log->lock);
     closep(&log->directory);
@@ -114,7 +114,7 @@ static bool conclude(struct audit_log *log, struct error *error)
     uint64_t sequence = log->head.position.sequence;
     bool must_sync = log->unsynced_ns != 0 && log->options.sync != AUDIT_SYNC_NEVER;
     pthread_mutex_unlock(&log->mutex);
-    if (must_sync && !log_writer_sync(log, sequence, error))
+    if (must_sync && !log_sync_run(log, sequence, error))
         is_complete = false;
     return is_complete;
 }
@@ -196,7 +196,7 @@ static void sync_records(struct audit_log *log, struct audit_entry *first)
     uint64_t last = 0;
     for (const struct audit_entry *entry = first; entry; entry = entry->next)
         last = entry->is_written ? entry->position.sequence : last;
-    if (last == 0 || log->options.sync != AUDIT_SYNC_ALWAYS || log_writer_sync(log, last, &why))
+    if (last == 0 || log->options.sync != AUDIT_SYNC_ALWAYS || log_sync_run(log, last, &why))
         return;
     for (struct audit_entry *entry = first; entry; entry = entry->next) {
         if (!entry->is_written)

@@ -14,7 +14,7 @@ static void sync_if_due(struct audit_log *log)
     uint64_t sequence = log->head.position.sequence;
     bool is_due = log->unsynced_ns != 0;
     pthread_mutex_unlock(&log->mutex);
-    if (is_due && log_writer_sync(log, sequence, &ignored))
+    if (is_due && log_sync_run(log, sequence, &ignored))
         fdatasync(log->head_file);
 }
 

@@ -1,8 +1,8 @@
 /* The inside of an open audit log, and what its files share. Private to webhook/audit/: audit_log.c,
- * log_opening.c, log_writer.c, log_records.c and log_keeper.c.
+ * log_opening.c, log_writer.c, log_sync.c, log_records.c and log_keeper.c.
  *
- * All of it is under `mutex`, but for options and identity, which do not change, and `synced`, which is under
- * `sync_mutex` (taken first).
+ * All of it is under `mutex`, but for options and identity, which do not change, and `synced` and
+ * `names_synced`, which are under `sync_mutex` (taken first).
  */
 #pragma once
 
@@ -18,6 +18,9 @@ struct pending_recovery {
     uint64_t missing_from, missing_to; /* records that the head knew and the log does not have; or 0 */
 };
 
+/* Full files that wait for the next sync. */
+#define LOG_RETIRED_FILES 16
+
 struct audit_log {
     struct audit_log_options options;
     struct audit_identity identity;
@@ -28,6 +31,10 @@ struct audit_log {
     struct audit_head head;
     bool is_head_due; /* head.json does not have the newest record yet */
     struct log_file file;
+    struct log_file
+        retired[LOG_RETIRED_FILES]; /* full, and not on the disk yet; only a sync takes them away */
+    size_t retired_count;
+    uint64_t files_begun;  /* by this process */
     struct audit_key *key; /* NULL: unsigned */
     struct pending_recovery recovery;
     uint64_t unsigned_records; /* since the last checkpoint */
@@ -36,7 +43,8 @@ struct audit_log {
     struct audit_log_statistics statistics;
 
     pthread_mutex_t sync_mutex;
-    uint64_t synced; /* sequence up to which all is on the disk */
+    uint64_t synced;       /* sequence up to which all is on the disk */
+    uint64_t names_synced; /* of the files that this process began */
 
     pthread_t keeper;
     pthread_cond_t keeper_wakes;
@@ -54,8 +62,17 @@ size_t log_writer_append(struct audit_log *log, struct audit_entry *first, size_
                          struct error *error) _warn_unused_result_;
 /* Writes the head over itself. A failure is counted: the next one tries again. */
 void log_writer_save_head(struct audit_log *log);
-/* With no mutex held: everything up to `sequence` is on the disk. */
-bool log_writer_sync(struct audit_log *log, uint64_t sequence, struct error *error) _warn_unused_result_;
+
+/* log_sync.c: what the disk must have. */
+
+/* With no mutex held: forces everything up to `sequence` to the disk. */
+bool log_sync_run(struct audit_log *log, uint64_t sequence, struct error *error) _warn_unused_result_;
+/* With the mutex held: makes sure that the newest file can be left to the next sync, which need not wait. */
+bool log_sync_prepare_rotation(struct audit_log *log, struct error *error) _warn_unused_result_;
+/* With the mutex held, after that: `fresh` becomes the newest file. */
+void log_sync_rotate(struct audit_log *log, const struct log_file *fresh);
+/* At the end. */
+void log_sync_close_files(struct audit_log *log);
 
 /* log_records.c: records that the log writes by itself, with the mutex held. */
 

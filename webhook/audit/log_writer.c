@@ -15,17 +15,13 @@ static bool must_rotate(const struct audit_log *log, size_t length, int64_t now)
                                   age_s >= (int64_t) (log->options.file_age_ms / 1000));
 }
 
-/* All of the old file goes to the disk, so that from then on only the new one must. */
 static bool begin_file(struct audit_log *log, int64_t now, struct error *error)
 {
     struct log_file fresh;
-    if (log->file.descriptor >= 0 && log->options.sync != AUDIT_SYNC_NEVER &&
-        fdatasync(log->file.descriptor) < 0)
-        return error_set_errno(error, ERROR_IO, errno, "cannot sync the full file");
-    if (!log_file_create(log->directory, log->head.position.sequence + 1, error, &fresh))
+    if (!log_sync_prepare_rotation(log, error) ||
+        !log_file_create(log->directory, log->head.position.sequence + 1, error, &fresh))
         return false;
-    log_file_close(&log->file);
-    log->file = fresh;
+    log_sync_rotate(log, &fresh);
     log->head.file_opened = now;
     return true;
 }
@@ -126,42 +122,4 @@ size_t log_writer_append(struct audit_log *log, struct audit_entry *first, size_
             entry->position.sequence = 0;
     }
     return count;
-}
-
-/* With sync_mutex held: forces the newest file to the disk, whoever else writes meanwhile. */
-static bool sync_file(struct audit_log *log, struct error *error)
-{
-    pthread_mutex_lock(&log->mutex);
-    uint64_t sequence = log->head.position.sequence;
-    uint64_t since_ns = clock_now_ns();
-    /* Its own descriptor: a rotation may close the other. */
-    int descriptor = log->file.descriptor < 0 ? -1 : dup(log->file.descriptor);
-    int reason = errno;
-    pthread_mutex_unlock(&log->mutex);
-    bool is_synced = descriptor >= 0 && fdatasync(descriptor) == 0;
-    if (descriptor >= 0) {
-        reason = errno;
-        close(descriptor);
-    }
-    pthread_mutex_lock(&log->mutex);
-    if (!is_synced)
-        log->statistics.sync_failures++;
-    else if (log->head.position.sequence == sequence)
-        log->unsynced_ns = 0;
-    else
-        log->unsynced_ns = since_ns;
-    pthread_mutex_unlock(&log->mutex);
-    if (!is_synced)
-        return error_set_errno(error, ERROR_IO, reason, "cannot sync the log");
-    log->synced = sequence;
-    return true;
-}
-
-bool log_writer_sync(struct audit_log *log, uint64_t sequence, struct error *error)
-{
-    pthread_mutex_lock(&log->sync_mutex);
-    /* Whoever waited for the mutex is often served by the one that had it. */
-    bool is_synced = log->synced >= sequence || sync_file(log, error);
-    pthread_mutex_unlock(&log->sync_mutex);
-    return is_synced;
 }

@@ -1,0 +1,221 @@
+/* What the writer of an audit log forces to the disk, and when. */
+#include "tests/unit/audit/log_fixture.h"
+#include "webhook/audit/log_state.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* A file of this size takes one record. */
+#define SMALL_FILE_BYTES 1
+
+static struct log_fixture fixture;
+static struct audit_entry entries[LOG_FIXTURE_TOGETHER];
+
+/* Stands before the C library's: counts, and is a disk that refuses when a test wishes so. */
+static unsigned syncs;
+static bool refuses;
+int fdatasync(int descriptor);
+int fdatasync(int descriptor)
+{
+    syncs++;
+    if (refuses) {
+        errno = EIO;
+        return -1;
+    }
+    return (int) syscall(SYS_fdatasync, descriptor);
+}
+
+static int set_up(void **state)
+{
+    (void) state;
+    log_fixture_make(&fixture);
+    syncs = 0;
+    refuses = false;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void) state;
+    log_fixture_remove(&fixture);
+    return 0;
+}
+
+static void close_log(struct audit_log *log)
+{
+    struct error error;
+    assert_true(audit_log_close(log, &error));
+}
+
+static void assert_intact(uint64_t records)
+{
+    struct log_verification result = log_fixture_verify(&fixture);
+    assert_false(result.check.problem.is_found);
+    assert_int_equal(result.check.last.sequence, records);
+}
+
+/* So many records, each in a file of its own: all files but the newest are full. */
+static struct audit_log *fill_files(unsigned count)
+{
+    struct error error;
+    fixture.options.file_bytes = SMALL_FILE_BYTES;
+    struct audit_log *log = log_fixture_open(&fixture);
+    for (unsigned i = 0; i < count; i++)
+        assert_true(log_fixture_append(log, i, &error));
+    return log;
+}
+
+static void leaves_full_files_to_the_next_sync(void **state)
+{
+    (void) state;
+    struct audit_log *log = fill_files(LOG_RETIRED_FILES + 1);
+    assert_int_equal(syncs, 0);
+    close_log(log);
+    assert_int_equal(syncs, LOG_RETIRED_FILES + 1);
+    assert_intact(LOG_RETIRED_FILES + 1);
+}
+
+static void waits_for_the_disk_when_too_many_are_full(void **state)
+{
+    (void) state;
+    struct audit_log *log = fill_files(LOG_RETIRED_FILES + 2);
+    assert_int_equal(syncs, 1);
+    close_log(log);
+    assert_int_equal(syncs, LOG_RETIRED_FILES + 2);
+    assert_intact(LOG_RETIRED_FILES + 2);
+}
+
+static void loses_what_has_no_room_while_the_disk_refuses(void **state)
+{
+    (void) state;
+    struct error error;
+    struct audit_log_statistics statistics;
+    struct audit_log *log = fill_files(LOG_RETIRED_FILES + 1);
+    refuses = true;
+    assert_false(log_fixture_append(log, 100, &error));
+    assert_int_equal(error.code, ERROR_IO);
+    refuses = false;
+    assert_true(log_fixture_append(log, 101, &error));
+    audit_log_read_statistics(log, &statistics);
+    assert_int_equal(statistics.dropped, 1);
+    close_log(log);
+    /* The gap's record is among them. */
+    assert_intact(LOG_RETIRED_FILES + 3);
+}
+
+static void syncs_once_for_records_that_are_appended_together(void **state)
+{
+    (void) state;
+    fixture.options.sync = AUDIT_SYNC_ALWAYS;
+    struct audit_log *log = log_fixture_open(&fixture);
+    log_fixture_append_together(log, 1, LOG_FIXTURE_TOGETHER, entries);
+    assert_int_equal(syncs, 1);
+    log_fixture_append_together(log, 1, 1, entries);
+    assert_int_equal(syncs, 2);
+    close_log(log);
+    assert_int_equal(syncs, 2);
+    assert_intact(LOG_FIXTURE_TOGETHER + 1);
+}
+
+/* Their answers wait for them. */
+static void syncs_full_files_with_the_newest(void **state)
+{
+    (void) state;
+    fixture.options.sync = AUDIT_SYNC_ALWAYS;
+    fixture.options.file_bytes = SMALL_FILE_BYTES;
+    struct audit_log *log = log_fixture_open(&fixture);
+    log_fixture_append_together(log, 1, 3, entries);
+    assert_int_equal(syncs, 3);
+    log_fixture_append_together(log, 4, 1, entries);
+    assert_int_equal(syncs, 5);
+    close_log(log);
+    assert_intact(4);
+}
+
+static void refuse_at_the_disk(bool is_required)
+{
+    struct error error;
+    struct audit_log_statistics statistics;
+    fixture.options.sync = AUDIT_SYNC_ALWAYS;
+    fixture.options.is_required = is_required;
+    struct audit_log *log = log_fixture_open(&fixture);
+    refuses = true;
+    log_fixture_append_together(log, 1, 2, entries);
+    for (uint64_t i = 0; i < 2; i++) {
+        assert_false(entries[i].is_written);
+        assert_int_equal(entries[i].position.sequence, i + 1);
+        assert_int_equal(entries[i].error->code, ERROR_IO);
+    }
+    refuses = false;
+    assert_true(log_fixture_append(log, 3, &error));
+    audit_log_read_statistics(log, &statistics);
+    assert_int_equal(statistics.sync_failures, 1);
+    assert_int_equal(statistics.refused, is_required ? 2 : 0);
+    assert_int_equal(statistics.dropped, 0);
+    assert_int_equal(statistics.unsynced_ms, 0);
+    close_log(log);
+    assert_intact(3);
+}
+
+/* The records stand, so they leave no gap. */
+static void tells_of_records_that_the_disk_refuses(void **state)
+{
+    (void) state;
+    refuse_at_the_disk(false);
+}
+
+static void counts_what_is_refused_for_the_disk(void **state)
+{
+    (void) state;
+    refuse_at_the_disk(true);
+}
+
+static void keeps_full_files_until_the_disk_has_them(void **state)
+{
+    (void) state;
+    struct error error;
+    struct audit_log *log = fill_files(3);
+    refuses = true;
+    assert_false(log_sync_run(log, 3, &error));
+    assert_int_equal(syncs, 1);
+    refuses = false;
+    assert_true(log_sync_run(log, 3, &error));
+    assert_int_equal(syncs, 4);
+    assert_true(log_sync_run(log, 3, &error));
+    assert_int_equal(syncs, 4);
+    close_log(log);
+    assert_intact(3);
+}
+
+static void leaves_it_to_the_system_when_it_never_syncs(void **state)
+{
+    (void) state;
+    fixture.options.sync = AUDIT_SYNC_NEVER;
+    close_log(fill_files(LOG_RETIRED_FILES + 2));
+    assert_int_equal(syncs, 0);
+    assert_intact(LOG_RETIRED_FILES + 2);
+}
+
+#define SYNC_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SYNC_TEST(leaves_full_files_to_the_next_sync),
+        SYNC_TEST(waits_for_the_disk_when_too_many_are_full),
+        SYNC_TEST(loses_what_has_no_room_while_the_disk_refuses),
+        SYNC_TEST(syncs_once_for_records_that_are_appended_together),
+        SYNC_TEST(syncs_full_files_with_the_newest),
+        SYNC_TEST(tells_of_records_that_the_disk_refuses),
+        SYNC_TEST(counts_what_is_refused_for_the_disk),
+        SYNC_TEST(keeps_full_files_until_the_disk_has_them),
+        SYNC_TEST(leaves_it_to_the_system_when_it_never_syncs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
