@@ -1,6 +1,7 @@
 #include "common/base64.h"
 
 #include <b64/cdecode.h>
+#include <limits.h>
 #include <openssl/evp.h>
 
 /* Whole groups, far below the `int` that both libraries count in. */
@@ -33,15 +34,13 @@ bool base64_append(struct buffer *buffer, const void *data, size_t length)
 /* The six bits of a character, or -1. */
 static int value_of(char character)
 {
-    if (character >= 'A' && character <= 'Z')
-        return character - 'A';
-    if (character >= 'a' && character <= 'z')
-        return character - 'a' + 26;
-    if (character >= '0' && character <= '9')
-        return character - '0' + 52;
-    if (character == '+')
-        return 62;
-    return character == '/' ? 63 : -1;
+    /* One more, so that 0 stands for what is not of the alphabet. */
+    static const unsigned char places[UCHAR_MAX + 1] = {
+        ['A'] = 1, 2,  3,  4,  5,  6,  7,  8,  9,          10,        11, 12, 13, 14, 15, 16, 17,         18,
+        19,        20, 21, 22, 23, 24, 25, 26, ['a'] = 27, 28,        29, 30, 31, 32, 33, 34, 35,         36,
+        37,        38, 39, 40, 41, 42, 43, 44, 45,         46,        47, 48, 49, 50, 51, 52, ['0'] = 53, 54,
+        55,        56, 57, 58, 59, 60, 61, 62, ['+'] = 63, ['/'] = 64};
+    return places[(unsigned char) character] - 1;
 }
 
 /* libb64 skips what it does not know; so everything is looked at first. */

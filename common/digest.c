@@ -4,8 +4,6 @@
 
 #include <pthread.h>
 
-DEFINE_POINTER_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free)
-
 static EVP_MD *sha256;
 
 static void fetch_sha256(void)

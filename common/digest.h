@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "common/cleanup.h"
 #include "common/error.h"
 
 #include <openssl/evp.h>
@@ -22,6 +23,8 @@ bool digest_sha256_hex(const void *data, size_t length, struct error *error,
 /* The algorithm, for who hashes piece by piece. Looked up once, which costs more than hashing a short text.
  */
 const EVP_MD *digest_sha256(void);
+
+DEFINE_POINTER_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free)
 
 /* A digest as hex. */
 void digest_print_hex(const unsigned char digest[static DIGEST_SHA256_BYTES],

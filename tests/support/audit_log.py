@@ -12,6 +12,7 @@ import hashlib
 import json
 import pathlib
 import random
+import re
 import uuid
 
 import injector
@@ -51,6 +52,11 @@ def digest(data):
     return hashlib.sha256(data).hexdigest()
 
 
+def record_hash(line):
+    """The hash of a record's line, which leaves out the patch at its end."""
+    return digest(re.sub(rb',"patch":"[^"]*"\}$', b"}", line))
+
+
 class Log:
     """A directory of records that are chained as they come."""
 
@@ -68,11 +74,13 @@ class Log:
         self.sequence += 1
         if self.file is None or self.sequence % self.records_per_file == 1:
             self._open()
+        patch = {"patch": fields["patch"]} if "patch" in fields else {}
         record = {"version": 1, "type": "decision", "sequence": self.sequence,
                   "time": time.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "chain": CHAIN, "replica": "injector-0",
-                  "product": "openshell-injector/0.1.0", **fields, "previous": self.previous}
-        line = compact(record).encode()
-        self.previous = digest(line)
+                  "product": "openshell-injector/0.1.0",
+                  **{name: value for name, value in fields.items() if name != "patch"}, "previous": self.previous}
+        line = compact(record | patch).encode()
+        self.previous = digest(compact(record).encode())
         self.file.write(line + b"\n")
         return f"{self.sequence}:{self.previous}"
 

@@ -4,6 +4,7 @@
 #include "common/text.h"
 #include "webhook/audit/chain_signatures.h"
 #include "webhook/audit/log_end.h"
+#include "webhook/audit/record_line.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -198,6 +199,19 @@ static void check_record(struct chain_check *check, const cJSON *record, struct 
     count(&check->totals, &link, record);
 }
 
+/* The patch is not in the record's hash. While another record is a suspect, that one comes first. */
+static bool check_patch(struct chain_check *check, const cJSON *record, const struct chain_place *place,
+                        struct error *error)
+{
+    struct error why;
+    if (check->problem.is_found || check->suspect.is_found || record_check_patch(record, &why))
+        return true;
+    if (why.code == ERROR_NO_MEMORY)
+        return error_set_no_memory(error);
+    blame(&check->problem, place, "it was changed: %s", why.message);
+    return true;
+}
+
 /* A writer begins each line with the object and ends it with it: another program's line ends, say, concern
  * all records, and their hashes would not tell which of them is the first. */
 static bool is_whole_line(const struct audit_log_line *line)
@@ -222,10 +236,12 @@ bool chain_check_line(struct chain_check *check, const struct audit_log_line *li
     if (check->problem.is_found)
         return true;
     keep_name(line->file, place.file);
-    if (!digest_sha256_hex(line->text, line->length, error, place.hash))
+    if (!record_line_hash(line->text, line->length, error, place.hash))
         return false;
     if (parse(line, &why, record)) {
         check_record(check, *record, &place);
+        if (!check_patch(check, *record, &place, error))
+            return false;
     } else if (why.code == ERROR_NO_MEMORY) {
         return error_set_no_memory(error);
     } else if (check->suspect.is_found) {

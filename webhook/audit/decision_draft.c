@@ -107,9 +107,7 @@ static void add_patch(struct record_draft *draft, const struct admission_event *
     record_draft_add_string(draft, "patchSha256", event->outcome->patch_sha256);
     if (omission == OMIT_PATCH)
         return;
-    buffer_append_string(&draft->text, ",\"patch\":\"");
-    buffer_append(&draft->text, event->patch, event->patch_length);
-    buffer_append_character(&draft->text, '"');
+    record_draft_set_patch(draft, event->patch, event->patch_length);
 }
 
 static void add_object(struct record_draft *draft, const struct admission_evidence *evidence,

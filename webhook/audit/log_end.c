@@ -5,6 +5,7 @@
 #include "common/json.h"
 #include "common/text.h"
 #include "webhook/audit/log_reader.h"
+#include "webhook/audit/record_line.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,9 +98,10 @@ static bool read_record(const struct tail *tail, const char *path, struct error 
         .file = path, .number = 0, .text = tail->record, .length = tail->record_bytes};
     _cleanup_(cJSON_Deletep) cJSON *tree = NULL;
     if (!audit_log_line_parse(&line, error, &tree) ||
-        !digest_sha256_hex(line.text, line.length, error, end->last.hash))
+        !record_line_hash(line.text, line.length, error, end->last.hash))
         return error_prefix(error, "the last record");
-    return read_fields(tree, error, end) || error_prefix(error, "\"%s\": the last record", path);
+    return (read_fields(tree, error, end) && record_check_patch(tree, error)) ||
+           error_prefix(error, "\"%s\": the last record", path);
 }
 
 /* Takes what the newest file says of its own size. */

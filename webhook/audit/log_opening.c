@@ -1,4 +1,5 @@
 #include "webhook/audit/log_state.h"
+#include "webhook/audit/record_line.h"
 
 #include "common/text.h"
 #include "kubernetes/clock.h"

@@ -5,9 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* The end of a record, which is not written yet when its length matters. */
-#define RECORD_END_BYTES 192
-
 static bool must_rotate(const struct audit_log *log, size_t length, int64_t now)
 {
     int64_t age_s = now - log->head.file_opened;
@@ -52,7 +49,7 @@ static bool provide_file(struct audit_log *log, size_t length, int64_t now, stru
 
 static size_t length_of(const struct audit_entry *entry)
 {
-    return entry->draft.text.length + RECORD_END_BYTES;
+    return record_draft_length(&entry->draft);
 }
 
 /* How many go into the file in one write, at least one. */

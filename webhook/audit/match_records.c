@@ -4,7 +4,9 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/json_canonical.h"
+#include "common/text.h"
 #include "webhook/audit/log_scan.h"
+#include "webhook/audit/record_line.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -102,6 +104,19 @@ static void pass_over(void *context, const struct error *why, bool is_torn)
     addition->pass_over(addition->context, why, is_torn);
 }
 
+/* A record whose patch was changed is not the one that the API server was told of. */
+static bool hash_record(const struct audit_visit *visit, struct error *error,
+                        char hash[static DIGEST_SHA256_HEX_BYTES])
+{
+    struct error why;
+    if (record_check_patch(visit->tree, &why))
+        return record_line_hash(visit->line->text, visit->line->length, error, hash);
+    if (why.code == ERROR_NO_MEMORY)
+        return error_set_no_memory(error);
+    text_copy(hash, DIGEST_SHA256_HEX_BYTES, "changed");
+    return true;
+}
+
 static bool visit(void *context, struct audit_visit *visit, struct error *error)
 {
     const struct addition *addition = context;
@@ -117,7 +132,7 @@ static bool visit(void *context, struct audit_visit *visit, struct error *error)
     if (!visit->is_decision)
         return true;
     if (!make_room(records, error) || !read_record(records, visit, error, &record) ||
-        !digest_sha256_hex(visit->line->text, visit->line->length, error, hash))
+        !hash_record(visit, error, hash))
         return false;
     snprintf(anchor, sizeof anchor, "%lld:%s", (long long) visit->record.sequence, hash);
     if (!key_index_add(&records->anchors, anchor, error, &number))

@@ -5,10 +5,7 @@
 
 #include <string.h>
 
-/* `,"sequence":<20 digits>,"time":"<27>","previous":"<64>"}` and the newline. */
-#define END_BYTES 192
-
-/* Enough for an ordinary decision without growing. */
+/* Enough for an ordinary decision and its patch without growing. */
 #define FIRST_TEXT_BYTES (16u * 1024)
 
 void record_draft_begin(struct record_draft *draft, const struct audit_identity *identity, const char *type)
@@ -33,16 +30,33 @@ void record_draft_add_integer(struct record_draft *draft, const char *key, uint6
     buffer_append_integer(&draft->text, (int64_t) value);
 }
 
+void record_draft_set_patch(struct record_draft *draft, const char *base64, size_t length)
+{
+    draft->patch = BUFFER_INIT(AUDIT_RECORD_BYTES);
+    buffer_append(&draft->patch, base64, length);
+}
+
 bool record_draft_seal(struct record_draft *draft, struct error *error)
 {
-    buffer_reserve(&draft->text, END_BYTES);
-    if (!buffer_check(&draft->text, error))
+    buffer_reserve(&draft->text, RECORD_END_BYTES + draft->patch.length);
+    if (!buffer_check(&draft->patch, error) || !buffer_check(&draft->text, error))
         return error_prefix(error, "audit record");
     draft->hash = EVP_MD_CTX_new();
     if (!draft->hash || EVP_DigestInit_ex(draft->hash, digest_sha256(), NULL) != 1 ||
         EVP_DigestUpdate(draft->hash, draft->text.data, draft->text.length) != 1)
         return error_set_no_memory(error);
     return true;
+}
+
+/* Behind what is hashed, in front of the brace that ends the line. */
+static void insert_patch(struct record_draft *draft)
+{
+    if (draft->patch.length == 0)
+        return;
+    draft->text.length--;
+    buffer_append_string(&draft->text, ",\"patch\":\"");
+    buffer_append(&draft->text, draft->patch.data, draft->patch.length);
+    buffer_append_string(&draft->text, "\"}");
 }
 
 bool record_draft_finish(struct record_draft *draft, uint64_t sequence, const char *moment,
@@ -61,30 +75,20 @@ bool record_draft_finish(struct record_draft *draft, uint64_t sequence, const ch
         EVP_DigestFinal_ex(draft->hash, digest, NULL) != 1)
         return error_set(error, ERROR_INTERNAL, "audit record: cannot be hashed");
     digest_print_hex(digest, hash);
+    insert_patch(draft);
     buffer_append_character(&draft->text, '\n');
     return buffer_check(&draft->text, error);
 }
 
-uint64_t record_line_sequence(const char *line, size_t length)
+size_t record_draft_length(const struct record_draft *draft)
 {
-    static const char key[] = ",\"sequence\":";
-    const size_t key_length = sizeof key - 1;
-    size_t lowest = length > END_BYTES ? length - END_BYTES : 0;
-    /* From behind: what stands before may hold anybody's text. */
-    for (size_t i = length; i >= lowest + key_length; i--) {
-        if (memcmp(line + i - key_length, key, key_length) != 0)
-            continue;
-        uint64_t sequence = 0;
-        for (; i < length && line[i] >= '0' && line[i] <= '9' && sequence <= INT64_MAX / 10; i++)
-            sequence = sequence * 10 + (uint64_t) (line[i] - '0');
-        return sequence;
-    }
-    return 0;
+    return draft->text.length + draft->patch.length + RECORD_END_BYTES;
 }
 
 void record_draft_done(struct record_draft *draft)
 {
     buffer_done(&draft->text);
+    buffer_done(&draft->patch);
     EVP_MD_CTX_free(draft->hash);
     *draft = (struct record_draft){.hash = NULL};
 }

@@ -3,7 +3,8 @@
  *
  *     {"version":1,"type":"decision","chain":...,"replica":...,"product":...,   begin
  *      ..."uid":...,"decision":...,                                             the caller's members
- *      "sequence":42,"time":"...","previous":"..."}                             finish
+ *      "sequence":42,"time":"...","previous":"..."                              finish
+ *      ,"patch":"..."}                                                          set_patch
  *
  * Not for: where the line goes (audit_log.h).
  */
@@ -28,9 +29,13 @@ struct audit_identity {
     char replica[AUDIT_REPLICA_BYTES]; /* the host's name */
 };
 
+/* Most of what record_draft_finish adds beside the patch. */
+#define RECORD_END_BYTES 192
+
 struct record_draft {
     struct buffer text;
-    EVP_MD_CTX *hash; /* of the text so far, once sealed */
+    struct buffer patch; /* base64; empty: none */
+    EVP_MD_CTX *hash;    /* of the text so far, once sealed */
 };
 
 /* Begins a record of `type`; the caller adds members through `text`. Needs record_draft_done, whatever
@@ -40,6 +45,10 @@ void record_draft_begin(struct record_draft *draft, const struct audit_identity 
 /* Append ,"<key>":<value> to the text. */
 void record_draft_add_string(struct record_draft *draft, const char *key, const char *value);
 void record_draft_add_integer(struct record_draft *draft, const char *key, uint64_t value);
+
+/* The patch, copied, becomes the last member. The record's hash leaves it out (record_line.h), so the caller
+ * adds patchSha256, too. At most once. */
+void record_draft_set_patch(struct record_draft *draft, const char *base64, size_t length);
 
 /* No members follow. Hashes the text and makes room for the end. ERROR_TOO_LARGE when the line would pass
  * AUDIT_RECORD_BYTES, ERROR_NO_MEMORY. */
@@ -51,8 +60,8 @@ bool record_draft_finish(struct record_draft *draft, uint64_t sequence, const ch
                          const char *previous, struct error *error,
                          char hash[static DIGEST_SHA256_HEX_BYTES]) _warn_unused_result_;
 
-/* The sequence of a line as record_draft_finish ends it, found without parsing; 0 for any other line. */
-uint64_t record_line_sequence(const char *line, size_t length);
+/* Bytes of the finished line, or a little more, while it is sealed alone. */
+size_t record_draft_length(const struct record_draft *draft);
 
 /* Accepts a zeroed struct. */
 void record_draft_done(struct record_draft *draft);

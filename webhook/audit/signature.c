@@ -19,7 +19,6 @@
 #define CHECKPOINT_DOMAIN "openshell-injector audit checkpoint v1\n"
 #define ROTATION_DOMAIN "openshell-injector audit key-rotation v1\n"
 
-DEFINE_POINTER_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free)
 DEFINE_POINTER_CLEANUP(BIO *, BIO_free_all)
 
 static bool set_no_key(struct error *error)

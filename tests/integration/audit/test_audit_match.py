@@ -2,11 +2,11 @@
 """`audit match`: what the API server wrote down and what we did are the same, and each way in which they are not is
 found."""
 
-import hashlib
 import json
 import unittest
 
 from audit_case import AuditCase
+import audit_log
 import injector
 
 WEBHOOK = "inject.injector.openshell.ai"
@@ -31,7 +31,7 @@ class Match(AuditCase):
 
         def follow(events):
             line = self.log_file(log).read_bytes().splitlines()[number]
-            anchor = f"{number + 1}:{hashlib.sha256(line).hexdigest()}"
+            anchor = f"{number + 1}:{audit_log.record_hash(line)}"
             events[number]["annotations"][f"{WEBHOOK}/audit-record"] = anchor
             if change_event:
                 change_event(events[number])
@@ -58,6 +58,19 @@ class Match(AuditCase):
         first = self.copy(self.bare, lambda lines: lines[:100])
         *findings, summary = self.json_lines("match", first, replica, "--api-audit-log", self.api_log)
         self.assertEqual((findings, summary["matched"]), ([], self.RECORDS))
+
+    def test_a_record_whose_patch_was_changed_is_missing(self):
+        """Although its hash leaves the patch out."""
+        number = next(number for number, line in enumerate(self.log_file(self.bare).read_text().splitlines())
+                      if "patch" in json.loads(line))
+
+        def alter(lines):
+            lines[number] = lines[number].replace('"patch":"', '"patch":"AAAA')
+            return lines
+        log = self.copy(self.bare, alter)
+        findings, summary = self.match(log, self.api_log, status=1)
+        self.assertEqual([finding["kind"] for finding in findings], ["missing-record", "unknown-record"])
+        self.assertEqual(summary["matched"], self.RECORDS - 1)
 
     def test_a_file_that_is_no_audit_log_is_refused(self):
         for text, message in (("hello\n", "line 1"), ("hello", "line 1"), ('{"kind":"Pod"}\n', "must be an Event of audit.k8s.io/v1")):

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """`openshell-injector audit verify`, its options and limits, on logs that `review` has written."""
 
-import hashlib
+import base64
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -12,12 +13,14 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
-import injector  # noqa: E402, the folder is known only now
+import audit_log  # noqa: E402, the folder is known only now
+import injector  # noqa: E402
 
 RECORD_BYTES = 4 * 1024 * 1024
 # The room that sequence, time, the hash before and the newline may take.
 END_BYTES = 192
 ANCHORS = 64
+DOCUMENTS = pathlib.Path(__file__).resolve().parents[3] / "docs"
 KEYS = 16
 
 
@@ -50,10 +53,11 @@ class VerifyCase(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder)
         self.log = self.folder / "log"
 
-    def record(self, uid="one", *options, **content):
+    def record(self, uid="one", *options, status=0, **content):
         result = injector.run("review", "--sandbox-uid=1000", f"--audit-directory={self.log}", *options,
                               stdin=json.dumps(review(uid, **content)))
-        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.returncode, status, result.stderr)
+        return result.stderr
 
     def lines(self):
         return [line for path in sorted(self.log.glob("*.jsonl")) for line in path.read_bytes().splitlines()]
@@ -68,7 +72,7 @@ class Anchors(VerifyCase):
     def test_records_known_from_elsewhere_must_be_in_the_log(self):
         self.record()
         self.record("two")
-        hashes = [hashlib.sha256(line).hexdigest() for line in self.lines()]
+        hashes = [audit_log.record_hash(line) for line in self.lines()]
         self.verify(f"--anchor=1:{hashes[0]}", "--anchor", f"2:{hashes[1]}")
         self.assertIn("record 2", self.verify(f"--anchor=2:{hashes[0]}", status=1))
         self.assertIn("3", self.verify(f"--anchor=3:{hashes[0]}", status=1))
@@ -81,7 +85,7 @@ class Anchors(VerifyCase):
 
     def test_number_is_limited(self):
         self.record()
-        anchor = f"--anchor=1:{hashlib.sha256(self.lines()[0]).hexdigest()}"
+        anchor = f"--anchor=1:{audit_log.record_hash(self.lines()[0])}"
         self.verify(*[anchor] * ANCHORS)
         self.assertIn(f"more than {ANCHORS}", self.verify(*[anchor] * (ANCHORS + 1), status=2))
 
@@ -245,6 +249,33 @@ class Damage(VerifyCase):
 
 
 class Content(VerifyCase):
+    def test_standard_tools_find_the_hash_of_a_record(self):
+        self.record("one")
+        self.record("two")
+        first, last = self.lines()
+        command = r'''sed -E 's/,"patch":"[^"]*"\}$/}/' | tr -d '\n' | sha256sum'''
+        self.assertIn(command, (DOCUMENTS / "auditing.md").read_text().replace(' <<<"$line"', ""))
+        found = subprocess.run(["bash", "-c", command], input=first + b"\n", capture_output=True, check=True).stdout
+        self.assertEqual(found.decode().split()[0], json.loads(last)["previous"])
+
+    def test_a_patch_that_was_changed_or_taken_out_is_found(self):
+        self.record("one")
+        self.record("two")
+        (path,) = self.log.glob("*.jsonl")
+        first, last = path.read_bytes().splitlines()
+        patch = re.search(rb',"patch":"([^"]*)"', last)
+        other = json.loads(base64.b64decode(patch[1]))
+        other[0]["path"] += "x"
+        forged = base64.b64encode(json.dumps(other).encode())
+        for change, message in ((b',"patch":"' + forged + b'"', "patch: is not what patchSha256 is of"),
+                                (b"", "patch: is missing"), (b',"patch":""', "patch: is not what patchSha256 is of")):
+            path.write_bytes(b"\n".join((first, last.replace(patch[0], change), b"")))
+            self.assertIn("record 2", self.verify(status=1))
+            self.assertIn(message, self.verify(status=1))
+            self.assertIn(message, self.record("three", "--audit-required", status=3))
+            path.write_bytes(b"\n".join((first.replace(patch[0], change), last, b"")))
+            self.assertIn("record 1", self.verify(status=1))
+
     def test_values_of_the_environment_are_redacted(self):
         copy = "kubectl.kubernetes.io/last-applied-configuration"
         self.record("one", "--audit-objects=redacted", annotations={copy: "a secret", "other": "stays"},
@@ -261,7 +292,8 @@ class Content(VerifyCase):
 
     def test_an_object_that_would_pass_the_limit_is_left_out_and_named(self):
         self.record("one", "--audit-objects=whole", annotations={"long": ""})
-        spare = RECORD_BYTES + 1 - END_BYTES - self.lines()[0].rindex(b',"sequence":')
+        short = self.lines()[0]
+        spare = RECORD_BYTES + 1 - END_BYTES - short.rindex(b',"sequence":') - len(json.loads(short)["patch"])
         for more, is_whole in ((0, True), (1, False)):
             shutil.rmtree(self.log)
             self.record("one", "--audit-objects=whole", annotations={"long": "x" * (spare + more)})

@@ -4,7 +4,6 @@
 AUDIT_KILLS (100): how often the server is killed under load.
 """
 
-import hashlib
 import http.client
 import json
 import os
@@ -14,6 +13,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -21,6 +21,9 @@ import unittest
 
 import jsonschema
 from harness import JSON_HEADERS, PROGRAM, Server, review, wait_until
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+import audit_log  # noqa: E402, the folder is known only now
 
 KILLS = int(os.environ.get("AUDIT_KILLS", "100"))
 # A log is put away after so many kills, so that checking it does not grow without end.
@@ -55,7 +58,7 @@ def marks_of(directory):
     for line in lines_of(directory):
         record = json.loads(line)
         if "uid" in record:
-            marks[record["uid"]] = "%d:%s" % (record["sequence"], hashlib.sha256(line).hexdigest())
+            marks[record["uid"]] = "%d:%s" % (record["sequence"], audit_log.record_hash(line))
     return marks
 
 

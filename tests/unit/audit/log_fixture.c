@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -38,10 +39,17 @@ struct audit_log *log_fixture_open(const struct log_fixture *fixture)
     return log;
 }
 
+/* Two of three have a patch. */
 static bool make_note(struct audit_log *log, unsigned uid, struct error *error, struct record_draft *draft)
 {
+    static const char patch[] = "WzFd"; /* [1] */
     record_draft_begin(draft, audit_log_identity(log), "note");
     record_draft_add_integer(draft, "uid", uid);
+    if (uid % 3 != 0) {
+        record_draft_add_string(draft, "patchSha256",
+                                "080a9ed428559ef602668b4c00f114f1a11c3f6b02a435f0bdc154578e4d7f22");
+        record_draft_set_patch(draft, patch, strlen(patch));
+    }
     return record_draft_seal(draft, error);
 }
 
