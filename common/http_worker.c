@@ -137,8 +137,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *handle, 
     if (!connection || connection->is_late)
         return MHD_NO;
     worker->has_moved = true;
+    /* Nothing is asked twice in a round. */
+    if (connection->is_deferred)
+        return MHD_YES;
     clear_suspended(connection);
-    connection->is_deferred = false;
     if (!connection->is_begun) {
         connection->is_begun = true;
         http_phase_enter(connection, HTTP_REQUEST);
@@ -229,7 +231,9 @@ static void serve_round(struct http_worker *worker)
     MHD_run(worker->daemon);
     if (worker->first_deferred)
         service->deferred(worker->options.context, worker->first_deferred);
-    worker->first_deferred = worker->last_deferred = NULL;
+    for (; worker->first_deferred; worker->first_deferred = worker->first_deferred->next_deferred)
+        worker->first_deferred->is_deferred = false;
+    worker->last_deferred = NULL;
 }
 
 static void *run(void *argument)

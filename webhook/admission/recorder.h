@@ -38,8 +38,8 @@ struct admission_event {
 /* A record on its way. The recorder has more of its own behind it. */
 struct admission_record {
     struct admission_record *next;   /* what is written together with it, behind it; NULL: nothing */
-    char mark[ADMISSION_MARK_BYTES]; /* "": there is no record, and there need not be one */
-    bool is_refused;                 /* admission must be refused, since there is no record ... */
+    char mark[ADMISSION_MARK_BYTES]; /* "": there is no record */
+    bool is_refused;                 /* admission must be, for want of one ... */
     struct error error;              /* ... for this reason */
 };
 

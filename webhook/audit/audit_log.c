@@ -48,7 +48,7 @@ static bool open_key(struct audit_log *log, struct error *error)
 
 static void free_log(struct audit_log *log)
 {
-    log_sync_close_files(log);
+    log_file_close(&log->file);
     closep(&log->head_file);
     closep(&log->lock);
     closep(&log->directory);
@@ -60,7 +60,7 @@ static void free_log(struct audit_log *log)
     free(log);
 }
 
-/* Held for two short writes at most: waiting for it awake costs less than sleeping. */
+/* Held for a short write or two, as a rule: waiting for it awake costs less than sleeping. */
 static void init_mutex(pthread_mutex_t *mutex)
 {
     pthread_mutexattr_t attributes;
@@ -149,6 +149,7 @@ void audit_log_drop(struct audit_log *log, const struct error *why)
 {
     pthread_mutex_lock(&log->mutex);
     count_loss(log, why);
+    save_head_if_due(log);
     pthread_mutex_unlock(&log->mutex);
 }
 

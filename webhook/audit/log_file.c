@@ -37,6 +37,13 @@ bool log_file_create(int directory, uint64_t first_sequence, struct error *error
     if (descriptor < 0)
         return error_set_errno(error, errno == EEXIST ? ERROR_ALREADY_EXISTS : ERROR_IO, errno, "\"%s\"",
                                name);
+    /* The name must be on the disk before records are said to be. */
+    if (fsync(directory) < 0) {
+        error_set_errno(error, ERROR_IO, errno, "\"%s\": directory", name);
+        unlinkat(directory, name, 0);
+        close(descriptor);
+        return false;
+    }
     *file = (struct log_file){.descriptor = descriptor};
     return true;
 }

@@ -26,8 +26,7 @@ struct log_file {
 
 #define LOG_FILE_NONE ((struct log_file){.descriptor = -1})
 
-/* Makes a new file in the directory, mode 0600. Its name lasts when the directory is synced. ERROR_IO,
- * ERROR_ALREADY_EXISTS. */
+/* Makes a new file in the directory, mode 0600, and makes its name last. ERROR_IO, ERROR_ALREADY_EXISTS. */
 bool log_file_create(int directory, uint64_t first_sequence, struct error *error,
                      struct log_file *file) _warn_unused_result_;
 

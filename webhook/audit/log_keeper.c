@@ -36,9 +36,10 @@ static bool wait_for_turn(struct audit_log *log)
     struct timespec deadline = clock_wait_deadline(AUDIT_SYNC_INTERVAL_MS);
     pthread_mutex_lock(&log->mutex);
     int result = 0;
-    while (!log->is_ending && result != ETIMEDOUT)
+    while (!log->is_ending && !log->must_sync && result != ETIMEDOUT)
         result = pthread_cond_clockwait(&log->keeper_wakes, &log->mutex, CLOCK_MONOTONIC, &deadline);
     bool goes_on = !log->is_ending;
+    log->must_sync = false;
     pthread_mutex_unlock(&log->mutex);
     return goes_on;
 }

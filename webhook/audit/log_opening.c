@@ -1,10 +1,10 @@
 #include "webhook/audit/log_state.h"
-#include "webhook/audit/record_line.h"
 
 #include "common/text.h"
 #include "kubernetes/clock.h"
 #include "webhook/audit/log_end.h"
 #include "webhook/audit/log_reader.h"
+#include "webhook/audit/record_line.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -186,11 +186,21 @@ static bool open_file(struct audit_log *log, const struct log_end *end, struct e
            log_file_open(log->directory, end->file_name, end->file_size, error, &log->file);
 }
 
+static bool find_end(const struct audit_log *log, struct error *error, struct log_end *end)
+{
+    struct error why;
+    if (log_end_find(log->options.directory, &why, end))
+        return true;
+    if (why.code == ERROR_INVALID)
+        return set_tampered(error, why.message);
+    *error = why;
+    return false;
+}
+
 bool log_opening_run(struct audit_log *log, struct error *error)
 {
     struct log_end end;
-    if (!open_directory(log, error) || !take_lock(log, error) ||
-        !log_end_find(log->options.directory, error, &end))
+    if (!open_directory(log, error) || !take_lock(log, error) || !find_end(log, error, &end))
         return false;
     bool is_open = load_head(log, &end, error) && reconcile(log, &end, error) &&
                    check_new_file(log, &end, error) && open_file(log, &end, error);

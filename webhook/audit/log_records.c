@@ -104,8 +104,7 @@ void log_records_note_gap(struct audit_log *log, const struct error *why)
         keep_reason(why->message, gap->reason);
     }
     log->statistics.dropped++;
-    /* In place, so it works on a full disk: even a killed process leaves the count. */
-    log_writer_save_head(log);
+    log->is_head_due = true;
 }
 
 static void keep_checkpoint(struct audit_log *log, const struct audit_statement *statement,

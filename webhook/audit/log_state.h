@@ -1,8 +1,8 @@
 /* The inside of an open audit log, and what its files share. Private to webhook/audit/: audit_log.c,
  * log_opening.c, log_writer.c, log_sync.c, log_records.c and log_keeper.c.
  *
- * All of it is under `mutex`, but for options and identity, which do not change, and `synced` and
- * `names_synced`, which are under `sync_mutex` (taken first).
+ * All of it is under `mutex`, but for options and identity, which do not change, and `synced`,
+ * which is under `sync_mutex` (taken first).
  */
 #pragma once
 
@@ -18,9 +18,6 @@ struct pending_recovery {
     uint64_t missing_from, missing_to; /* records that the head knew and the log does not have; or 0 */
 };
 
-/* Full files that wait for the next sync. */
-#define LOG_RETIRED_FILES 16
-
 struct audit_log {
     struct audit_log_options options;
     struct audit_identity identity;
@@ -31,10 +28,6 @@ struct audit_log {
     struct audit_head head;
     bool is_head_due; /* head.json does not have the newest record yet */
     struct log_file file;
-    struct log_file
-        retired[LOG_RETIRED_FILES]; /* full, and not on the disk yet; only a sync takes them away */
-    size_t retired_count;
-    uint64_t files_begun;  /* by this process */
     struct audit_key *key; /* NULL: unsigned */
     struct pending_recovery recovery;
     uint64_t unsigned_records; /* since the last checkpoint */
@@ -43,12 +36,13 @@ struct audit_log {
     struct audit_log_statistics statistics;
 
     pthread_mutex_t sync_mutex;
-    uint64_t synced;       /* sequence up to which all is on the disk */
-    uint64_t names_synced; /* of the files that this process began */
+    uint64_t synced; /* sequence up to which all is on the disk */
 
     pthread_t keeper;
     pthread_cond_t keeper_wakes;
     bool has_keeper, is_ending;
+    bool must_sync;        /* the keeper, at once */
+    bool was_synced_early; /* the newest file, before it is full */
 };
 
 /* log_opening.c: everything but the keys. The log is zeroed but for options and descriptors of -1. */
@@ -67,18 +61,18 @@ void log_writer_save_head(struct audit_log *log);
 
 /* With no mutex held: forces everything up to `sequence` to the disk. */
 bool log_sync_run(struct audit_log *log, uint64_t sequence, struct error *error) _warn_unused_result_;
-/* With the mutex held: makes sure that the newest file can be left to the next sync, which need not wait. */
-bool log_sync_prepare_rotation(struct audit_log *log, struct error *error) _warn_unused_result_;
-/* With the mutex held, after that: `fresh` becomes the newest file. */
-void log_sync_rotate(struct audit_log *log, const struct log_file *fresh);
-/* At the end. */
-void log_sync_close_files(struct audit_log *log);
+/* With the mutex held, before another file begins: all of the old one goes to the disk, so that a loss of
+ * power leaves no hole, and from then on only the new one must. */
+bool log_sync_full_file(struct audit_log *log, struct error *error) _warn_unused_result_;
+/* With the mutex held, after records were written: lets the keeper sync a file that is nearly full. */
+void log_sync_wish_early(struct audit_log *log);
 
 /* log_records.c: records that the log writes by itself, with the mutex held. */
 
 /* What must be told before anything else: a recovery, a gap. */
 bool log_records_settle(struct audit_log *log, struct error *error) _warn_unused_result_;
-/* Keeps in the head that one more record was lost. */
+/* Keeps in the head that one more record was lost. The caller saves it, in place, so that works on a full
+ * disk: even a killed process leaves the count. */
 void log_records_note_gap(struct audit_log *log, const struct error *why);
 /* Nothing without a key. */
 bool log_records_checkpoint(struct audit_log *log, struct error *error) _warn_unused_result_;

@@ -5,124 +5,77 @@
 #include <errno.h>
 #include <fcntl.h>
 
-/* What a sync leaves in memory of the newest file, since the next record is going to stand behind it. */
+/* What stays in memory of the newest file, since the next record is going to stand behind it. */
 #define TAIL_BYTES (64u * 1024)
 
-/* What one sync takes to the disk. */
-struct sync_work {
-    uint64_t sequence; /* of the last record in it */
-    uint64_t since_ns; /* records after that wait since then at most */
-    struct log_file retired[LOG_RETIRED_FILES];
-    size_t retired_count;
-    struct log_file newest; /* with a descriptor of its own: a rotation may retire the other */
-    uint64_t files_begun;
-};
+/* A file is synced once when all but this part of it is full, so that whoever fills it waits for the rest
+ * alone. */
+#define LAST_PART 32
 
-static bool take_work(struct audit_log *log, struct sync_work *work, struct error *error)
+/* The log is written, not read: what is on the disk need not stay in the system's cache, which would grow by
+ * all of it, at the cost of others and of every next page. After a failure the cache may be all there is. */
+static void forget(int descriptor, uint64_t length, uint64_t failures)
+{
+    if (failures == 0 && length > 0) /* 0 would mean all of it */
+        posix_fadvise(descriptor, 0, (off_t) length, POSIX_FADV_DONTNEED);
+}
+
+/* With sync_mutex held: forces the newest file to the disk, whoever else writes meanwhile. */
+static bool sync_newest(struct audit_log *log, struct error *error)
 {
     pthread_mutex_lock(&log->mutex);
-    *work = (struct sync_work){
-        .sequence = log->head.position.sequence,
-        .since_ns = clock_now_ns(),
-        .retired_count = log->retired_count,
-        .newest = log->file,
-        .files_begun = log->files_begun,
-    };
-    for (size_t i = 0; i < work->retired_count; i++)
-        work->retired[i] = log->retired[i];
-    work->newest.descriptor = log->file.descriptor < 0 ? -1 : dup(log->file.descriptor);
+    uint64_t sequence = log->head.position.sequence, size = log->file.size;
+    uint64_t since_ns = clock_now_ns(), failures = log->statistics.sync_failures;
+    /* Its own descriptor: a rotation may close the other. */
+    int descriptor = log->file.descriptor < 0 ? -1 : dup(log->file.descriptor);
     int reason = errno;
     pthread_mutex_unlock(&log->mutex);
-    return work->newest.descriptor >= 0 || error_set_errno(error, ERROR_IO, reason, "cannot sync the log");
-}
-
-/* The log is written, not read: what is on the disk need not stay in the system's cache, which would grow
- * by all of it, at the cost of others and of every next page. */
-static bool sync_descriptor(int descriptor, uint64_t forgotten, struct error *error)
-{
-    if (fdatasync(descriptor) < 0)
-        return error_set_errno(error, ERROR_IO, errno, "cannot sync the log");
-    if (forgotten > 0) /* 0 would mean all of it */
-        posix_fadvise(descriptor, 0, (off_t) forgotten, POSIX_FADV_DONTNEED);
-    return true;
-}
-
-/* In the order of the chain. The name of a file must be on the disk before its records are said to be. */
-static bool do_work(const struct audit_log *log, const struct sync_work *work, struct error *error)
-{
-    for (size_t i = 0; i < work->retired_count; i++)
-        if (!sync_descriptor(work->retired[i].descriptor, work->retired[i].size, error))
-            return false;
-    if (log->names_synced < work->files_begun && fsync(log->directory) < 0)
-        return error_set_errno(error, ERROR_IO, errno, "cannot sync the directory");
-    return sync_descriptor(work->newest.descriptor, work->newest.size / TAIL_BYTES * TAIL_BYTES, error);
-}
-
-/* With the mutex held. */
-static void finish_work(struct audit_log *log, const struct sync_work *work)
-{
-    for (size_t i = 0; i < work->retired_count; i++)
-        log_file_close(&log->retired[i]);
-    log->retired_count -= work->retired_count;
-    for (size_t i = 0; i < log->retired_count; i++)
-        log->retired[i] = log->retired[work->retired_count + i];
-    log->unsynced_ns = log->head.position.sequence == work->sequence ? 0 : work->since_ns;
-}
-
-/* With sync_mutex held: forces all files to the disk, whoever else writes meanwhile. */
-static bool sync_files(struct audit_log *log, struct error *error)
-{
-    struct sync_work work;
-    bool is_synced = take_work(log, &work, error) && do_work(log, &work, error);
-    log_file_close(&work.newest);
+    bool is_synced = descriptor >= 0 && fdatasync(descriptor) == 0;
+    if (descriptor >= 0 && !is_synced)
+        reason = errno;
+    if (is_synced)
+        forget(descriptor, size / TAIL_BYTES * TAIL_BYTES, failures);
     pthread_mutex_lock(&log->mutex);
     if (is_synced)
-        finish_work(log, &work);
+        log->unsynced_ns = log->head.position.sequence == sequence ? 0 : since_ns;
     else
         log->statistics.sync_failures++;
     pthread_mutex_unlock(&log->mutex);
-    if (is_synced) {
-        log->synced = work.sequence;
-        log->names_synced = work.files_begun;
-    }
-    return is_synced;
+    closep(&descriptor);
+    if (!is_synced)
+        return error_set_errno(error, ERROR_IO, reason, "cannot sync the log");
+    log->synced = sequence;
+    return true;
 }
 
 bool log_sync_run(struct audit_log *log, uint64_t sequence, struct error *error)
 {
     pthread_mutex_lock(&log->sync_mutex);
     /* Whoever waited for the mutex is often served by the one that had it. */
-    bool is_synced = log->synced >= sequence || sync_files(log, error);
+    bool is_synced = log->synced >= sequence || sync_newest(log, error);
     pthread_mutex_unlock(&log->sync_mutex);
     return is_synced;
 }
 
-/* Files that fill faster than syncs come must not pile up without end: then the one that is full waits here.
- */
-bool log_sync_prepare_rotation(struct audit_log *log, struct error *error)
+bool log_sync_full_file(struct audit_log *log, struct error *error)
 {
-    bool must_wait = log->file.descriptor >= 0 && log->options.sync != AUDIT_SYNC_NEVER &&
-                     log->retired_count == LOG_RETIRED_FILES;
-    if (must_wait && fdatasync(log->file.descriptor) < 0)
+    log->was_synced_early = false;
+    if (log->file.descriptor < 0 || log->options.sync == AUDIT_SYNC_NEVER)
+        return true;
+    if (fdatasync(log->file.descriptor) < 0) {
+        log->statistics.sync_failures++;
         return error_set_errno(error, ERROR_IO, errno, "cannot sync the full file");
+    }
+    forget(log->file.descriptor, log->file.size, log->statistics.sync_failures);
     return true;
 }
 
-void log_sync_rotate(struct audit_log *log, const struct log_file *fresh)
+void log_sync_wish_early(struct audit_log *log)
 {
-    bool is_left_to_sync = log->file.descriptor >= 0 && log->options.sync != AUDIT_SYNC_NEVER &&
-                           log->retired_count < LOG_RETIRED_FILES;
-    if (is_left_to_sync)
-        log->retired[log->retired_count++] = log->file;
-    else
-        log_file_close(&log->file);
-    log->file = *fresh;
-    log->files_begun++;
-}
-
-void log_sync_close_files(struct audit_log *log)
-{
-    for (; log->retired_count > 0; log->retired_count--)
-        log_file_close(&log->retired[log->retired_count - 1]);
-    log_file_close(&log->file);
+    uint64_t limit = log->options.file_bytes;
+    if (log->was_synced_early || log->options.sync != AUDIT_SYNC_INTERVAL ||
+        log->file.size < limit - limit / LAST_PART)
+        return;
+    log->was_synced_early = log->must_sync = true;
+    pthread_cond_signal(&log->keeper_wakes);
 }

@@ -15,10 +15,11 @@ static bool must_rotate(const struct audit_log *log, size_t length, int64_t now)
 static bool begin_file(struct audit_log *log, int64_t now, struct error *error)
 {
     struct log_file fresh;
-    if (!log_sync_prepare_rotation(log, error) ||
+    if (!log_sync_full_file(log, error) ||
         !log_file_create(log->directory, log->head.position.sequence + 1, error, &fresh))
         return false;
-    log_sync_rotate(log, &fresh);
+    log_file_close(&log->file);
+    log->file = fresh;
     log->head.file_opened = now;
     return true;
 }
@@ -118,5 +119,6 @@ size_t log_writer_append(struct audit_log *log, struct audit_entry *first, size_
         else
             entry->position.sequence = 0;
     }
+    log_sync_wish_early(log);
     return count;
 }

@@ -10,7 +10,8 @@
 #define PATCH_START_BYTES (sizeof PATCH_START - 1)
 
 /* How much of the line is hashed before the brace that ends it. Text between quotes holds no quote, so that
- * nothing but the last member can look like one. */
+ * nothing but the last member can look like the patch. Base64 has no escapes: written with them, which the
+ * digest of what it decodes to would not show, it is none. */
 static size_t hashed_length(const char *line, size_t length)
 {
     size_t end = length - 1;
@@ -19,7 +20,8 @@ static size_t hashed_length(const char *line, size_t length)
     const char *quote = memrchr(line, '"', end - 1);
     size_t start = quote ? (size_t) (quote + 1 - line) : 0;
     bool is_patch = start >= PATCH_START_BYTES &&
-                    memcmp(line + start - PATCH_START_BYTES, PATCH_START, PATCH_START_BYTES) == 0;
+                    memcmp(line + start - PATCH_START_BYTES, PATCH_START, PATCH_START_BYTES) == 0 &&
+                    !memchr(line + start, '\\', end - start);
     return is_patch ? start - PATCH_START_BYTES : end;
 }
 
@@ -89,5 +91,7 @@ bool record_check_patch(const cJSON *record, struct error *error)
         return !digest || omits_patch(record) || error_set(error, ERROR_INVALID, "patch: is missing");
     if (!digest)
         return error_set(error, ERROR_INVALID, "patch: there is no patchSha256 of it");
+    if (omits_patch(record))
+        return error_set(error, ERROR_INVALID, "patch: is said to be omitted");
     return is_of_digest(patch, digest, error);
 }

@@ -60,7 +60,7 @@ static void assert_intact(uint64_t records)
     assert_int_equal(result.check.last.sequence, records);
 }
 
-/* So many records, each in a file of its own: all files but the newest are full. */
+/* So many records, each in a file of its own. */
 static struct audit_log *fill_files(unsigned count)
 {
     struct error error;
@@ -71,32 +71,23 @@ static struct audit_log *fill_files(unsigned count)
     return log;
 }
 
-static void leaves_full_files_to_the_next_sync(void **state)
+/* A loss of power must not leave a hole in front of records that are on the disk. */
+static void syncs_a_full_file_before_the_next_begins(void **state)
 {
     (void) state;
-    struct audit_log *log = fill_files(LOG_RETIRED_FILES + 1);
-    assert_int_equal(syncs, 0);
+    struct audit_log *log = fill_files(3);
+    assert_int_equal(syncs, 2);
     close_log(log);
-    assert_int_equal(syncs, LOG_RETIRED_FILES + 1);
-    assert_intact(LOG_RETIRED_FILES + 1);
+    assert_int_equal(syncs, 3);
+    assert_intact(3);
 }
 
-static void waits_for_the_disk_when_too_many_are_full(void **state)
-{
-    (void) state;
-    struct audit_log *log = fill_files(LOG_RETIRED_FILES + 2);
-    assert_int_equal(syncs, 1);
-    close_log(log);
-    assert_int_equal(syncs, LOG_RETIRED_FILES + 2);
-    assert_intact(LOG_RETIRED_FILES + 2);
-}
-
-static void loses_what_has_no_room_while_the_disk_refuses(void **state)
+static void loses_what_needs_another_file_while_the_disk_refuses(void **state)
 {
     (void) state;
     struct error error;
     struct audit_log_statistics statistics;
-    struct audit_log *log = fill_files(LOG_RETIRED_FILES + 1);
+    struct audit_log *log = fill_files(2);
     refuses = true;
     assert_false(log_fixture_append(log, 100, &error));
     assert_int_equal(error.code, ERROR_IO);
@@ -104,9 +95,57 @@ static void loses_what_has_no_room_while_the_disk_refuses(void **state)
     assert_true(log_fixture_append(log, 101, &error));
     audit_log_read_statistics(log, &statistics);
     assert_int_equal(statistics.dropped, 1);
+    assert_int_equal(statistics.sync_failures, 1);
     close_log(log);
     /* The gap's record is among them. */
-    assert_intact(LOG_RETIRED_FILES + 3);
+    assert_intact(4);
+}
+
+/* The keeper is asked when the last part of a file begins, once. */
+static void wishes_for_an_early_sync_of_a_nearly_full_file(void **state)
+{
+    (void) state;
+    fixture.options.file_bytes = 32000;
+    struct audit_log *log = log_fixture_open(&fixture);
+    const struct {
+        uint64_t size;
+        bool must_sync;
+    } cases[] = {{0, false}, {30999, false}, {31000, true}, {31999, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        log->file.size = cases[i].size;
+        log->must_sync = false;
+        log_sync_wish_early(log);
+        assert_int_equal(log->must_sync, cases[i].must_sync);
+    }
+    log->file.size = 0;
+    close_log(log);
+}
+
+static bool is_synced(struct audit_log *log)
+{
+    pthread_mutex_lock(&log->mutex);
+    bool is_synced = log->unsynced_ns == 0;
+    pthread_mutex_unlock(&log->mutex);
+    return is_synced;
+}
+
+static void syncs_early_by_the_keeper(void **state)
+{
+    (void) state;
+    struct error error;
+    struct audit_log *log = log_fixture_open(&fixture);
+    for (unsigned i = 0; i < 8; i++)
+        assert_true(log_fixture_append(log, 1, &error));
+    /* One more needs no other file, but reaches the last part of this one. */
+    log->options.file_bytes = log->file.size / 8 * 9 + 60;
+    assert_true(audit_log_start(log, &error));
+    assert_true(log_fixture_append(log, 1, &error));
+    for (int i = 0; i < AUDIT_SYNC_INTERVAL_MS / 20 && !is_synced(log); i++)
+        usleep(10000);
+    assert_true(is_synced(log));
+    close_log(log);
+    assert_int_equal(syncs, 1);
+    assert_intact(9);
 }
 
 static void syncs_once_for_records_that_are_appended_together(void **state)
@@ -123,8 +162,7 @@ static void syncs_once_for_records_that_are_appended_together(void **state)
     assert_intact(LOG_FIXTURE_TOGETHER + 1);
 }
 
-/* Their answers wait for them. */
-static void syncs_full_files_with_the_newest(void **state)
+static void syncs_each_file_of_records_that_are_appended_together(void **state)
 {
     (void) state;
     fixture.options.sync = AUDIT_SYNC_ALWAYS;
@@ -176,30 +214,13 @@ static void counts_what_is_refused_for_the_disk(void **state)
     refuse_at_the_disk(true);
 }
 
-static void keeps_full_files_until_the_disk_has_them(void **state)
-{
-    (void) state;
-    struct error error;
-    struct audit_log *log = fill_files(3);
-    refuses = true;
-    assert_false(log_sync_run(log, 3, &error));
-    assert_int_equal(syncs, 1);
-    refuses = false;
-    assert_true(log_sync_run(log, 3, &error));
-    assert_int_equal(syncs, 4);
-    assert_true(log_sync_run(log, 3, &error));
-    assert_int_equal(syncs, 4);
-    close_log(log);
-    assert_intact(3);
-}
-
 static void leaves_it_to_the_system_when_it_never_syncs(void **state)
 {
     (void) state;
     fixture.options.sync = AUDIT_SYNC_NEVER;
-    close_log(fill_files(LOG_RETIRED_FILES + 2));
+    close_log(fill_files(3));
     assert_int_equal(syncs, 0);
-    assert_intact(LOG_RETIRED_FILES + 2);
+    assert_intact(3);
 }
 
 #define SYNC_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -207,14 +228,14 @@ static void leaves_it_to_the_system_when_it_never_syncs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SYNC_TEST(leaves_full_files_to_the_next_sync),
-        SYNC_TEST(waits_for_the_disk_when_too_many_are_full),
-        SYNC_TEST(loses_what_has_no_room_while_the_disk_refuses),
+        SYNC_TEST(syncs_a_full_file_before_the_next_begins),
+        SYNC_TEST(loses_what_needs_another_file_while_the_disk_refuses),
+        SYNC_TEST(wishes_for_an_early_sync_of_a_nearly_full_file),
+        SYNC_TEST(syncs_early_by_the_keeper),
         SYNC_TEST(syncs_once_for_records_that_are_appended_together),
-        SYNC_TEST(syncs_full_files_with_the_newest),
+        SYNC_TEST(syncs_each_file_of_records_that_are_appended_together),
         SYNC_TEST(tells_of_records_that_the_disk_refuses),
         SYNC_TEST(counts_what_is_refused_for_the_disk),
-        SYNC_TEST(keeps_full_files_until_the_disk_has_them),
         SYNC_TEST(leaves_it_to_the_system_when_it_never_syncs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

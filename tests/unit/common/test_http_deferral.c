@@ -3,6 +3,7 @@
 #include "common/listening_socket.h"
 #include "tests/support/plain_client.h"
 
+#include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,8 +29,8 @@ static struct {
     uint16_t port;
     struct http_worker *worker;
     sem_t permission;
-    atomic_bool is_blocked;
-    struct http_connection *asked[CLIENTS]; /* deferred in this round, in their order */
+    atomic_bool is_blocked, blocks_deferred; /* the latter: in `deferred`, too */
+    struct http_connection *asked[CLIENTS];  /* deferred in this round, in their order */
     size_t asked_count;
     atomic_int deferrals, rounds, together; /* the last: in the newest round */
     atomic_int misplaced;                   /* not in their order */
@@ -93,6 +94,10 @@ static void on_deferred(void *context, struct http_connection *first)
     atomic_store(&server.together, count);
     atomic_fetch_add(&server.rounds, 1);
     server.asked_count = 0;
+    if (atomic_load(&server.blocks_deferred)) {
+        atomic_store(&server.is_blocked, true);
+        sem_wait(&server.permission);
+    }
 }
 
 static const struct http_service service = {
@@ -139,14 +144,27 @@ static void await_answer(int client, int together)
 
 /* Keeps the thread until `permission` is posted, so that what arrives meanwhile is there together. The
  * caller closes the client. */
+static void await_blocked(void)
+{
+    for (int i = 0; i < 1000 && !atomic_load(&server.is_blocked); i++)
+        usleep(10000);
+    assert_true(atomic_load(&server.is_blocked));
+    atomic_store(&server.is_blocked, false);
+}
+
 static int block(void)
 {
     int client = plain_client_connect(server.port);
     assert_true(plain_client_send(client, BLOCKING));
-    for (int i = 0; i < 1000 && !atomic_load(&server.is_blocked); i++)
-        usleep(10000);
-    assert_true(atomic_load(&server.is_blocked));
+    await_blocked();
     return client;
+}
+
+static void reset(int client)
+{
+    static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    assert_int_equal(setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+    close(client);
 }
 
 static void connect_clients(int clients[static CLIENTS])
@@ -195,16 +213,13 @@ static void tells_once_of_what_arrived_together(void **state)
 static void leaves_out_what_ended_in_the_round(void **state)
 {
     (void) state;
-    static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
     int clients[CLIENTS];
     connect_clients(clients);
     int blocking = block();
     for (int i = 0; i < CLIENTS; i++) {
         assert_true(plain_client_send(clients[i], DEFERRED));
-        if (i % 2 == 0) {
-            assert_int_equal(setsockopt(clients[i], SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
-            close(clients[i]);
-        }
+        if (i % 2 == 0)
+            reset(clients[i]);
     }
     sem_post(&server.permission);
     for (int i = 1; i < CLIENTS; i += 2) {
@@ -212,6 +227,55 @@ static void leaves_out_what_ended_in_the_round(void **state)
         assert_true(plain_client_read_until(clients[i], "\n", answer, sizeof answer));
         close(clients[i]);
     }
+    close(blocking);
+}
+
+/* Requests of all clients are deferred, and `deferred` has not returned yet. The caller closes the client. */
+static int stop_between_rounds(int clients[static CLIENTS])
+{
+    connect_clients(clients);
+    int blocking = block();
+    atomic_store(&server.blocks_deferred, true);
+    for (int i = 0; i < CLIENTS; i++)
+        assert_true(plain_client_send(clients[i], DEFERRED));
+    sem_post(&server.permission);
+    await_blocked();
+    atomic_store(&server.blocks_deferred, false);
+    return blocking;
+}
+
+static void survives_requests_that_end_between_the_rounds(void **state)
+{
+    (void) state;
+    int clients[CLIENTS];
+    int blocking = stop_between_rounds(clients);
+    for (int i = 0; i < CLIENTS - 1; i++)
+        reset(clients[i]);
+    sem_post(&server.permission);
+    await_answer(clients[CLIENTS - 1], CLIENTS);
+    close(clients[CLIENTS - 1]);
+    close(blocking);
+}
+
+static void *post_permission_later(void *context)
+{
+    (void) context;
+    usleep(100000);
+    sem_post(&server.permission);
+    return NULL;
+}
+
+static void ends_between_the_rounds(void **state)
+{
+    (void) state;
+    int clients[CLIENTS];
+    pthread_t thread;
+    int blocking = stop_between_rounds(clients);
+    assert_int_equal(pthread_create(&thread, NULL, post_permission_later, NULL), 0);
+    assert_int_equal(http_worker_free(take_pointer(&server.worker)), CLIENTS);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < CLIENTS; i++)
+        close(clients[i]);
     close(blocking);
 }
 
@@ -223,6 +287,8 @@ int main(void)
         DEFERRAL_TEST(asks_again_when_the_round_is_over),
         DEFERRAL_TEST(tells_once_of_what_arrived_together),
         DEFERRAL_TEST(leaves_out_what_ended_in_the_round),
+        DEFERRAL_TEST(survives_requests_that_end_between_the_rounds),
+        DEFERRAL_TEST(ends_between_the_rounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
