@@ -345,6 +345,25 @@ static void keeps_those_of_a_write_that_still_had_room(void **state)
     }
 }
 
+static void refuses_those_of_a_write_that_had_no_room(void **state)
+{
+    (void) state;
+    struct error error;
+    struct audit_log_statistics statistics;
+    fixture.options.is_required = true;
+    struct audit_log *log = log_fixture_open(&fixture);
+    limit_files(3000);
+    log_fixture_append_together(log, 1, 20, entries);
+    limit_files(RLIM_INFINITY);
+    size_t written = count_written(20);
+    assert_in_range(written, 5, 12);
+    audit_log_read_statistics(log, &statistics);
+    assert_int_equal(statistics.refused, 20 - written);
+    assert_int_equal(statistics.dropped, 0);
+    assert_true(audit_log_close(log, &error));
+    assert_intact(written);
+}
+
 static void leaves_no_gap_when_it_is_required(void **state)
 {
     (void) state;
@@ -445,6 +464,7 @@ int main(void)
         LOG_TEST(begins_another_file_between_records_that_are_appended_together),
         LOG_TEST(signs_between_records_that_are_appended_together),
         LOG_TEST(keeps_those_of_a_write_that_still_had_room),
+        LOG_TEST(refuses_those_of_a_write_that_had_no_room),
         LOG_TEST(does_not_write_over_evidence),
         LOG_TEST(waits_for_another_writer_in_vain),
         LOG_TEST(marks_a_gap_when_there_is_no_room),
