@@ -33,8 +33,8 @@ void exchange_begin(struct exchange *exchange, enum exchange_target target)
 {
     exchange->target = target;
     exchange->refusal = (struct refusal){0};
-    exchange->is_reviewed = exchange->is_decided = exchange->is_recorded = false;
-    exchange->is_concluded = false;
+    exchange->is_reviewed = exchange->is_decided = exchange->is_settled = false;
+    exchange->is_recorded = exchange->is_concluded = false;
     exchange->started_ns = now_ns();
     exchange->outcome = (struct admission_outcome){.reason = ""};
     buffer_clear(&exchange->body);

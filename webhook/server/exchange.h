@@ -29,6 +29,10 @@ struct server_context {
     atomic_size_t body_bytes; /* charged to SERVER_BODY_BUDGET_BYTES */
 };
 
+/* The record of a request with a larger body is written at once, alone: not many large ones wait in memory.
+ */
+#define SERVER_TOGETHER_BYTES (16u * 1024)
+
 enum exchange_target { TARGET_UNKNOWN, TARGET_MUTATE, TARGET_VALIDATE, TARGET_HEALTH, TARGET_READINESS };
 
 struct exchange {
@@ -48,6 +52,7 @@ struct exchange {
     uint64_t waiting_since_ns;                 /* for its namespace */
     bool is_reviewed;                          /* it need not be looked at again */
     bool is_decided;                           /* the answer is there, but for its end */
+    bool is_settled;                           /* its record is written, its answer or refusal whole */
     bool is_recorded;                          /* in the audit log */
     bool is_concluded;                         /* counted and logged */
     struct admission_record *record;           /* of a reviewed request, until it is settled; or NULL */

@@ -56,6 +56,7 @@ void review_last_attempt(struct exchange *exchange, unsigned wait_ms)
 static void settle(struct exchange *exchange)
 {
     const struct admission_recorder *recorder = exchange->server->options.recorder;
+    exchange->is_settled = true;
     bool is_answered = exchange->is_decided && admission_conclude(exchange->record, &exchange->error,
                                                                   &exchange->answer, &exchange->outcome);
     exchange->is_recorded = exchange->record && *exchange->record->mark;
@@ -87,8 +88,12 @@ void review_settle_deferred(struct http_connection *first)
     }
     *end = NULL;
     write_records(first->state, records);
-    for (const struct http_connection *connection = first; connection; connection = connection->next_deferred)
-        settle(connection->state);
+    for (const struct http_connection *connection = first; connection;
+         connection = connection->next_deferred) {
+        struct exchange *exchange = connection->state;
+        if (!exchange->is_settled)
+            settle(exchange);
+    }
 }
 
 void review_settle(struct exchange *exchange)

@@ -11,7 +11,7 @@ bool review_attempt(struct exchange *exchange) _warn_unused_result_;
 void review_last_attempt(struct exchange *exchange, unsigned wait_ms);
 
 /* After the last attempt: writes the records of requests on connections that are linked by `next_deferred`,
- * together, and then ends the answer of each, or sets its refusal. */
+ * together, and then ends the answer of each, or sets its refusal. Those that are settled are left alone. */
 void review_settle_deferred(struct http_connection *first);
 /* The same for one request alone. */
 void review_settle(struct exchange *exchange);

@@ -235,10 +235,13 @@ static bool on_finish(void *context, struct http_connection *connection)
     struct exchange *exchange = connection->state;
     bool must_review = exchange_is_review(exchange) && !exchange->refusal.status && !exchange->is_reviewed;
     if (must_review) {
-        if (review_attempt(exchange))
-            http_connection_defer(connection);
-        else
+        if (!review_attempt(exchange)) {
             wait_outside(exchange);
+            return true;
+        }
+        if (exchange->body.length > SERVER_TOGETHER_BYTES)
+            review_settle(exchange);
+        http_connection_defer(connection);
         return true;
     }
     if (exchange->refusal.status || exchange_is_review(exchange))

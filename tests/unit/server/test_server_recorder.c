@@ -2,6 +2,7 @@
 #include "common/log.h"
 #include "tests/unit/server/server_fixture.h"
 #include "webhook/admission/recorder.h"
+#include "webhook/server/exchange.h"
 
 #include <fcntl.h>
 #include <semaphore.h>
@@ -194,16 +195,16 @@ static void await_examined(int count)
 }
 
 /* Connects the clients; the first one's request then keeps the only thread, and the others' wait for it. */
-static void post_together(struct tls_client clients[static CLIENTS])
+static void post_together(struct tls_client clients[static CLIENTS], const char *body)
 {
     seen.blocks = true;
     server_fixture_start(&fixture);
     for (int i = 0; i < CLIENTS; i++)
         assert_true(tls_client_connect(&clients[i], server_port(fixture.server), NULL));
-    assert_true(tls_client_post(&clients[0], "/mutate", REVIEW_IN("one")));
+    assert_true(tls_client_post(&clients[0], "/mutate", body));
     await_examined(1);
     for (int i = 1; i < CLIENTS; i++)
-        assert_true(tls_client_post(&clients[i], "/mutate", REVIEW_IN("one")));
+        assert_true(tls_client_post(&clients[i], "/mutate", body));
 }
 
 /* One of them is refused, the others are not touched by that. */
@@ -213,7 +214,7 @@ static void records_together_what_arrived_together(void **state)
     struct tls_client clients[CLIENTS];
     int refused = 0;
     seen.refused = 3;
-    post_together(clients);
+    post_together(clients, REVIEW_IN("one"));
     sem_post(&seen.permission);
     for (int i = 0; i < CLIENTS; i++) {
         unsigned status = tls_client_read_answer(&clients[i], answer, sizeof answer);
@@ -228,12 +229,43 @@ static void records_together_what_arrived_together(void **state)
     assert_in_range(seen.together, CLIENTS - 1, CLIENTS);
 }
 
+static void post_bodies_of(size_t length)
+{
+    static char body[SERVER_TOGETHER_BYTES + 2];
+    struct tls_client clients[CLIENTS];
+    memset(body, ' ', length);
+    memcpy(body, REVIEW_IN("one"), strlen(REVIEW_IN("one")));
+    body[length] = '\0';
+    post_together(clients, body);
+    sem_post(&seen.permission);
+    for (int i = 0; i < CLIENTS; i++) {
+        assert_int_equal(tls_client_read_answer(&clients[i], answer, sizeof answer), 200);
+        assert_non_null(strstr(answer, ":seen\"}}}"));
+        tls_client_done(&clients[i]);
+    }
+    assert_recorded(CLIENTS);
+}
+
+static void records_bodies_at_the_limit_together(void **state)
+{
+    (void) state;
+    post_bodies_of(SERVER_TOGETHER_BYTES);
+    assert_in_range(seen.together, 2, CLIENTS);
+}
+
+static void records_larger_bodies_one_by_one(void **state)
+{
+    (void) state;
+    post_bodies_of(SERVER_TOGETHER_BYTES + 1);
+    assert_int_equal(seen.together, 1);
+}
+
 /* Whenever they leave: what was decided is recorded. */
 static void records_what_was_decided_for_clients_that_left(void **state)
 {
     (void) state;
     struct tls_client clients[CLIENTS];
-    post_together(clients);
+    post_together(clients, REVIEW_IN("one"));
     for (int i = 0; i < CLIENTS; i++)
         tls_client_done(&clients[i]);
     sem_post(&seen.permission);
@@ -253,6 +285,8 @@ int main(void)
         RECORDER_TEST(shows_an_error_to_the_recorder_once, set_up_nowhere),
         RECORDER_TEST(refuses_admission_when_the_recorder_does, set_up),
         RECORDER_TEST(records_together_what_arrived_together, set_up),
+        RECORDER_TEST(records_bodies_at_the_limit_together, set_up),
+        RECORDER_TEST(records_larger_bodies_one_by_one, set_up),
         RECORDER_TEST(records_what_was_decided_for_clients_that_left, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
