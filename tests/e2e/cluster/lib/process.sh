@@ -9,14 +9,15 @@
 source "${BASH_SOURCE[0]%/*}/settings.sh"
 
 # process_start_time PID: prints the start time in clock ticks since boot; fails when PID is not running. A
-# zombie does not count as running: where process 1 never reaps, it would stay for ever.
+# zombie does not count as running: where process 1 never reaps, it would stay for ever. But one whose other
+# threads have not ended yet does, since they still hold its ports.
 process_start_time() {
     local stat fields
     { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
     # The second field, the name, is in parentheses and may hold spaces: what follows the last one starts at
     # field 3.
     read -ra fields <<<"${stat##*) }"
-    [[ ${fields[0]} != [ZX] ]] && printf '%s\n' "${fields[19]}"
+    [[ ${fields[0]} != [ZX] || ${fields[17]} -gt 1 ]] && printf '%s\n' "${fields[19]}"
 }
 
 # component_process NAME: prints the id of the running component; fails when it does not run.
