@@ -20,15 +20,14 @@ static struct audit_entry entries[LOG_FIXTURE_TOGETHER];
 /* Stands before the C library's: counts, and is a disk that refuses when a test wishes so. */
 static unsigned syncs;
 static bool refuses;
-int fdatasync(int descriptor);
-int fdatasync(int descriptor)
+int fdatasync(int fildes)
 {
     syncs++;
     if (refuses) {
         errno = EIO;
         return -1;
     }
-    return (int) syscall(SYS_fdatasync, descriptor);
+    return (int) syscall(SYS_fdatasync, fildes);
 }
 
 static int set_up(void **state)
