@@ -10,7 +10,7 @@
 
 /* A file is synced once when all but this part of it is full, so that whoever fills it waits for the rest
  * alone. */
-#define LAST_PART 32
+#define LAST_PART 12
 
 /* The log is written, not read: what is on the disk need not stay in the system's cache, which would grow by
  * all of it, at the cost of others and of every next page. After a failure the cache may be all there is. */
@@ -66,7 +66,6 @@ bool log_sync_full_file(struct audit_log *log, struct error *error)
         log->statistics.sync_failures++;
         return error_set_errno(error, ERROR_IO, errno, "cannot sync the full file");
     }
-    forget(log->file.descriptor, log->file.size, log->statistics.sync_failures);
     return true;
 }
 

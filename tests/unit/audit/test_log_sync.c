@@ -104,12 +104,12 @@ static void loses_what_needs_another_file_while_the_disk_refuses(void **state)
 static void wishes_for_an_early_sync_of_a_nearly_full_file(void **state)
 {
     (void) state;
-    fixture.options.file_bytes = 32000;
+    fixture.options.file_bytes = 12000;
     struct audit_log *log = log_fixture_open(&fixture);
     const struct {
         uint64_t size;
         bool must_sync;
-    } cases[] = {{0, false}, {30999, false}, {31000, true}, {31999, false}};
+    } cases[] = {{0, false}, {10999, false}, {11000, true}, {11999, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         log->file.size = cases[i].size;
         log->must_sync = false;
