@@ -20,6 +20,15 @@
 bool digest_sha256_hex(const void *data, size_t length, struct error *error,
                        char hex[static DIGEST_SHA256_HEX_BYTES]) _warn_unused_result_;
 
+struct digest_piece {
+    const void *data;
+    size_t length;
+};
+
+/* The same over pieces, as if they were one. */
+bool digest_sha256_hex_of_pieces(const struct digest_piece *pieces, size_t count, struct error *error,
+                                 char hex[static DIGEST_SHA256_HEX_BYTES]) _warn_unused_result_;
+
 /* The algorithm, for who hashes piece by piece. Looked up once, which costs more than hashing a short text.
  */
 const EVP_MD *digest_sha256(void);

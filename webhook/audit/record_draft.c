@@ -54,7 +54,7 @@ static void insert_patch(struct record_draft *draft)
     if (draft->patch.length == 0)
         return;
     draft->text.length--;
-    buffer_append_string(&draft->text, ",\"patch\":\"");
+    buffer_append_string(&draft->text, RECORD_PATCH_START);
     buffer_append(&draft->text, draft->patch.data, draft->patch.length);
     buffer_append_string(&draft->text, "\"}");
 }

@@ -32,6 +32,9 @@ struct audit_identity {
 /* Most of what record_draft_finish adds beside the patch. */
 #define RECORD_END_BYTES 192
 
+/* How the last member begins, in front of its base64. */
+#define RECORD_PATCH_START ",\"patch\":\""
+
 struct record_draft {
     struct buffer text;
     struct buffer patch; /* base64; empty: none */

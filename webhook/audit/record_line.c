@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-#define PATCH_START ",\"patch\":\""
-#define PATCH_START_BYTES (sizeof PATCH_START - 1)
+#define PATCH_START_BYTES (sizeof RECORD_PATCH_START - 1)
 
 /* How much of the line is hashed before the brace that ends it. Text between quotes holds no quote, so that
  * nothing but the last member can look like the patch. Base64 has no escapes: written with them, which the
@@ -20,7 +19,7 @@ static size_t hashed_length(const char *line, size_t length)
     const char *quote = memrchr(line, '"', end - 1);
     size_t start = quote ? (size_t) (quote + 1 - line) : 0;
     bool is_patch = start >= PATCH_START_BYTES &&
-                    memcmp(line + start - PATCH_START_BYTES, PATCH_START, PATCH_START_BYTES) == 0 &&
+                    memcmp(line + start - PATCH_START_BYTES, RECORD_PATCH_START, PATCH_START_BYTES) == 0 &&
                     !memchr(line + start, '\\', end - start);
     return is_patch ? start - PATCH_START_BYTES : end;
 }
@@ -28,16 +27,10 @@ static size_t hashed_length(const char *line, size_t length)
 bool record_line_hash(const char *line, size_t length, struct error *error,
                       char hash[static DIGEST_SHA256_HEX_BYTES])
 {
-    unsigned char digest[DIGEST_SHA256_BYTES];
     if (length == 0 || line[length - 1] != '}')
         return digest_sha256_hex(line, length, error, hash);
-    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
-    if (!context || EVP_DigestInit_ex(context, digest_sha256(), NULL) != 1 ||
-        EVP_DigestUpdate(context, line, hashed_length(line, length)) != 1 ||
-        EVP_DigestUpdate(context, "}", 1) != 1 || EVP_DigestFinal_ex(context, digest, NULL) != 1)
-        return error_set_no_memory(error);
-    digest_print_hex(digest, hash);
-    return true;
+    const struct digest_piece pieces[] = {{line, hashed_length(line, length)}, {"}", 1}};
+    return digest_sha256_hex_of_pieces(pieces, 2, error, hash);
 }
 
 uint64_t record_line_sequence(const char *line, size_t length)

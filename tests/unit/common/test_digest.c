@@ -20,6 +20,20 @@ static void agrees_with_the_standard_examples(void **state)
     assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+static void takes_pieces_for_one_text(void **state)
+{
+    (void) state;
+    struct error error;
+    char whole[DIGEST_SHA256_HEX_BYTES], pieced[DIGEST_SHA256_HEX_BYTES];
+    const struct digest_piece pieces[] = {{"a", 1}, {NULL, 0}, {"bc", 2}};
+    assert_true(digest_sha256_hex("abc", 3, &error, whole));
+    assert_true(digest_sha256_hex_of_pieces(pieces, 3, &error, pieced));
+    assert_string_equal(pieced, whole);
+    assert_true(digest_sha256_hex("", 0, &error, whole));
+    assert_true(digest_sha256_hex_of_pieces(NULL, 0, &error, pieced));
+    assert_string_equal(pieced, whole);
+}
+
 static void counts_every_byte_zeros_too(void **state)
 {
     (void) state;
@@ -34,6 +48,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_the_standard_examples),
+        cmocka_unit_test(takes_pieces_for_one_text),
         cmocka_unit_test(counts_every_byte_zeros_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
