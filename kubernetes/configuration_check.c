@@ -25,6 +25,13 @@ static bool has_part(CURLU *url, CURLUPart part)
     return curl_url_get(url, part, &text, 0) == CURLUE_OK;
 }
 
+/* As RFC 3986 has it: libcurl also takes one slash, or three, for two. */
+static bool has_authority(const char *server, const char *scheme)
+{
+    const char *rest = server + strlen(scheme);
+    return strncmp(rest, "://", strlen("://")) == 0 && rest[strlen("://")] != '/';
+}
+
 static bool check_server(const struct kubernetes_configuration *configuration, struct error *error)
 {
     _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
@@ -40,7 +47,8 @@ static bool check_server(const struct kubernetes_configuration *configuration, s
     if (code == CURLUE_OUT_OF_MEMORY)
         return error_set_no_memory(error);
     /* Not repeated in the message: a user part would hold a password. */
-    if (code != CURLUE_OK || (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0))
+    if (code != CURLUE_OK || (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0) ||
+        !has_authority(configuration->server, scheme))
         return error_set(error, ERROR_INVALID, "server: must be a URL that begins with https:// or http://");
     if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD) ||
         has_part(url, CURLUPART_QUERY) || has_part(url, CURLUPART_FRAGMENT))

@@ -48,8 +48,9 @@ def make_key(path):
 
 
 def lines_of(directory):
+    """The whole lines. What a kill tore off has no end of line, and the next start marks it."""
     for path in sorted(pathlib.Path(directory).glob("*.jsonl")):
-        yield from path.read_bytes().splitlines()
+        yield from (line.rstrip(b"\n") for line in path.read_bytes().splitlines(True) if line.endswith(b"\n"))
 
 
 def marks_of(directory):

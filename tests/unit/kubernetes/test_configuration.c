@@ -173,6 +173,8 @@ static void refuses_what_it_does_not_serve_and_says_which_field(void **state)
         {"{}", "{}", "clusters[0].cluster.server: must not be empty"},
         {"{server: 'ftp://a'}", "{}", "server: must be a URL"},
         {"{server: 'a:6443'}", "{}", "server: must be a URL"},
+        {"{server: 'https:/a'}", "{}", "server: must be a URL"},
+        {"{server: 'https:///a'}", "{}", "server: must be a URL"},
         {"{server: 'https://u:hunter2@a'}", "{}", "server: must have no user"},
         {"{server: 'https://a/?x=1'}", "{}", "server: must have no user, query"},
         {"{server: 'http://10.0.0.1:8080'}", "{token: t}", "server: must be https"},
