@@ -13,6 +13,13 @@
 /* How long a worker sleeps that only waits for clients in their handshakes; what they send wakes it. */
 #define STALL_MS 20
 
+/* While so many requests are deferred, what arrived meanwhile is looked at, too, before they are answered:
+ * two are a sign that more are on their way, and with many there is little left to be won for the wait. */
+#define GATHER_LEAST 4
+#define GATHER_ENOUGH 16
+/* Looks at what arrived in one round, at most. */
+#define GATHER_LOOKS 4
+
 /* The two descriptors that wake a worker: libmicrohttpd's and our own. */
 #define WAKE_EVENTS 2
 
@@ -116,6 +123,7 @@ static void clear_deferred(struct http_connection *connection)
         worker->first_deferred = connection->next_deferred;
     if (worker->last_deferred == connection)
         worker->last_deferred = before;
+    worker->deferred--;
 }
 
 static void clear_suspended(struct http_connection *connection)
@@ -224,16 +232,29 @@ static void wait_for_work(struct http_worker *worker)
     }
 }
 
+/* Serves what has arrived. Requests to be answered together are gathered while each look finds more. */
+static void look(struct http_worker *worker)
+{
+    for (int looks = 0; looks < GATHER_LOOKS; looks++) {
+        unsigned before = worker->deferred;
+        MHD_run(worker->daemon);
+        if (worker->deferred <= before || worker->deferred < GATHER_LEAST ||
+            worker->deferred >= GATHER_ENOUGH)
+            break;
+    }
+}
+
 static void serve_round(struct http_worker *worker)
 {
     const struct http_service *service = worker->options.service;
     worker->has_moved = false;
-    MHD_run(worker->daemon);
+    look(worker);
     if (worker->first_deferred)
         service->deferred(worker->options.context, worker->first_deferred);
     for (; worker->first_deferred; worker->first_deferred = worker->first_deferred->next_deferred)
         worker->first_deferred->is_deferred = false;
     worker->last_deferred = NULL;
+    worker->deferred = 0;
 }
 
 static void *run(void *argument)
@@ -378,6 +399,7 @@ void http_connection_defer(struct http_connection *connection)
     else
         worker->first_deferred = connection;
     worker->last_deferred = connection;
+    worker->deferred++;
 }
 
 void http_connection_suspend(struct http_connection *connection)

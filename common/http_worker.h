@@ -68,8 +68,8 @@ struct http_service {
     bool (*body)(void *context, struct http_connection *connection, const char *data, size_t length);
     /* The request is complete: answers, suspends or defers. False closes at once. */
     bool (*finish)(void *context, struct http_connection *connection);
-    /* All that had arrived was looked at; these connections were deferred, linked by `next_deferred`, in
-     * their order. May be NULL when none ever is. */
+    /* All that had arrived was looked at, or a good number; these connections were deferred, linked by
+     * `next_deferred`, in their order. May be NULL when none ever is. */
     void (*deferred)(void *context, struct http_connection *first);
     /* The body takes longer than the limit, and the connection is about to be closed, whether `begin`
      * answered or not. libmicrohttpd takes no answer now: one must be written past it, to the client itself.
@@ -113,7 +113,7 @@ void http_connection_note_traffic(struct http_connection *connection);
 /* The TLS handshake is done: from now on the connection is idle. Plain connections are from the start. */
 void http_connection_set_established(struct http_connection *connection);
 
-/* From `finish`, once in a round, which then returns true: `finish` is called again as soon as all that has
+/* From `finish`, once in a round, which then returns true: `finish` is called again as soon as what has
  * arrived was looked at, and `deferred` was called. So requests that arrive together can be answered
  * together. */
 void http_connection_defer(struct http_connection *connection);

@@ -23,6 +23,7 @@ struct http_worker {
     sem_t quiesced; /* posted once */
     bool must_end;
     struct http_connection *first_deferred, *last_deferred; /* in this round, in their order */
+    unsigned deferred;                                      /* how many they are */
     bool has_moved; /* in this round: bytes, as far as they are known, or a request */
     int handshakes; /* under way */
     unsigned suspended;

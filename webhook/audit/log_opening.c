@@ -182,8 +182,8 @@ static bool open_file(struct audit_log *log, const struct log_end *end, struct e
         if (!buffer_check(&log->recovery.torn, error))
             return false;
     }
-    return !*end->file_name ||
-           log_file_open(log->directory, end->file_name, end->file_size, error, &log->file);
+    return !*end->file_name || log_file_open(log->directory, end->file_name, end->file_size,
+                                             log->options.file_bytes, error, &log->file);
 }
 
 static bool find_end(const struct audit_log *log, struct error *error, struct log_end *end)

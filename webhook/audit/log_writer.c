@@ -15,8 +15,8 @@ static bool must_rotate(const struct audit_log *log, size_t length, int64_t now)
 static bool begin_file(struct audit_log *log, int64_t now, struct error *error)
 {
     struct log_file fresh;
-    if (!log_sync_full_file(log, error) ||
-        !log_file_create(log->directory, log->head.position.sequence + 1, error, &fresh))
+    if (!log_sync_full_file(log, error) || !log_file_create(log->directory, log->head.position.sequence + 1,
+                                                            log->options.file_bytes, error, &fresh))
         return false;
     log_file_close(&log->file);
     log->file = fresh;
@@ -50,7 +50,7 @@ static bool provide_file(struct audit_log *log, size_t length, int64_t now, stru
 
 static size_t length_of(const struct audit_entry *entry)
 {
-    return record_draft_length(&entry->draft);
+    return record_draft_most_bytes(&entry->draft);
 }
 
 /* How many go into the file in one write, at least one. */
@@ -63,7 +63,7 @@ static size_t count_together(const struct audit_log *log, const struct audit_ent
         return count;
     for (const struct audit_entry *entry = first->next; entry && count < limit; entry = entry->next) {
         size += length_of(entry);
-        if (count == LOG_FILE_PARTS || size > log->options.file_bytes)
+        if (count == LOG_FILE_RECORDS || size > log->options.file_bytes)
             break;
         count++;
     }
@@ -84,7 +84,7 @@ static bool give_places(const struct audit_log *log, struct audit_entry *first, 
                                  entry->position.hash))
             return false;
         previous = &entry->position;
-        parts[i] = (struct iovec){.iov_base = entry->draft.text.data, .iov_len = entry->draft.text.length};
+        entry->line_bytes = record_draft_locate(&entry->draft, parts + i * RECORD_PARTS);
     }
     return true;
 }
@@ -95,7 +95,7 @@ static void follow(struct audit_log *log, const struct audit_entry *entry)
     log->head.position = entry->position;
     log->is_head_due = true;
     log->statistics.records++;
-    log->statistics.bytes += entry->draft.text.length;
+    log->statistics.bytes += entry->line_bytes;
     log->unsigned_records++;
     if (!log->unsynced_ns)
         log->unsynced_ns = clock_now_ns();
@@ -104,7 +104,7 @@ static void follow(struct audit_log *log, const struct audit_entry *entry)
 size_t log_writer_append(struct audit_log *log, struct audit_entry *first, size_t limit, struct error *error)
 {
     struct timespec now;
-    struct iovec parts[LOG_FILE_PARTS];
+    struct iovec parts[LOG_FILE_RECORDS * RECORD_PARTS];
     size_t count = 1, written = 0;
     clock_gettime(CLOCK_REALTIME, &now);
     if (provide_file(log, length_of(first), now.tv_sec, error)) {

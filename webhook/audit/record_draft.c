@@ -5,8 +5,12 @@
 
 #include <string.h>
 
-/* Enough for an ordinary decision and its patch without growing. */
-#define FIRST_TEXT_BYTES (16u * 1024)
+/* Enough for an ordinary decision without growing. */
+#define FIRST_TEXT_BYTES 2048u
+
+/* How the line ends. */
+#define LINE_END "}\n"
+#define PATCH_LINE_END "\"}\n"
 
 void record_draft_begin(struct record_draft *draft, const struct audit_identity *identity, const char *type)
 {
@@ -32,31 +36,29 @@ void record_draft_add_integer(struct record_draft *draft, const char *key, uint6
 
 void record_draft_set_patch(struct record_draft *draft, const char *base64, size_t length)
 {
-    draft->patch = BUFFER_INIT(AUDIT_RECORD_BYTES);
-    buffer_append(&draft->patch, base64, length);
+    draft->patch = base64;
+    draft->patch_length = length;
+}
+
+/* Makes room for the end of the text; the patch counts, too. */
+static bool reserve_end(struct record_draft *draft, struct error *error)
+{
+    struct buffer *text = &draft->text;
+    size_t left = text->maximum - text->length;
+    if (buffer_reserve(text, RECORD_END_BYTES) && draft->patch_length > left - RECORD_END_BYTES)
+        text->failure = ERROR_TOO_LARGE;
+    return buffer_check(text, error) || error_prefix(error, "audit record");
 }
 
 bool record_draft_seal(struct record_draft *draft, struct error *error)
 {
-    buffer_reserve(&draft->text, RECORD_END_BYTES + draft->patch.length);
-    if (!buffer_check(&draft->patch, error) || !buffer_check(&draft->text, error))
-        return error_prefix(error, "audit record");
+    if (!reserve_end(draft, error))
+        return false;
     draft->hash = EVP_MD_CTX_new();
     if (!draft->hash || EVP_DigestInit_ex(draft->hash, digest_sha256(), NULL) != 1 ||
         EVP_DigestUpdate(draft->hash, draft->text.data, draft->text.length) != 1)
         return error_set_no_memory(error);
     return true;
-}
-
-/* Behind what is hashed, in front of the brace that ends the line. */
-static void insert_patch(struct record_draft *draft)
-{
-    if (draft->patch.length == 0)
-        return;
-    draft->text.length--;
-    buffer_append_string(&draft->text, RECORD_PATCH_START);
-    buffer_append(&draft->text, draft->patch.data, draft->patch.length);
-    buffer_append_string(&draft->text, "\"}");
 }
 
 bool record_draft_finish(struct record_draft *draft, uint64_t sequence, const char *moment,
@@ -75,20 +77,30 @@ bool record_draft_finish(struct record_draft *draft, uint64_t sequence, const ch
         EVP_DigestFinal_ex(draft->hash, digest, NULL) != 1)
         return error_set(error, ERROR_INTERNAL, "audit record: cannot be hashed");
     digest_print_hex(digest, hash);
-    insert_patch(draft);
-    buffer_append_character(&draft->text, '\n');
+    /* The brace is hashed, and stands behind the patch. */
+    draft->text.length -= strlen("}");
+    buffer_append_string(&draft->text, draft->patch ? RECORD_PATCH_START : LINE_END);
     return buffer_check(&draft->text, error);
 }
 
-size_t record_draft_length(const struct record_draft *draft)
+size_t record_draft_most_bytes(const struct record_draft *draft)
 {
-    return draft->text.length + draft->patch.length + RECORD_END_BYTES;
+    return draft->text.length + draft->patch_length + RECORD_END_BYTES;
+}
+
+size_t record_draft_locate(const struct record_draft *draft, struct iovec parts[static RECORD_PARTS])
+{
+    static char end[] = PATCH_LINE_END;
+    parts[0] = (struct iovec){.iov_base = draft->text.data, .iov_len = draft->text.length};
+    /* Written from, not to. */
+    parts[1] = (struct iovec){.iov_base = (char *) (uintptr_t) draft->patch, .iov_len = draft->patch_length};
+    parts[2] = (struct iovec){.iov_base = end, .iov_len = draft->patch ? strlen(end) : 0};
+    return parts[0].iov_len + parts[1].iov_len + parts[2].iov_len;
 }
 
 void record_draft_done(struct record_draft *draft)
 {
     buffer_done(&draft->text);
-    buffer_done(&draft->patch);
     EVP_MD_CTX_free(draft->hash);
     *draft = (struct record_draft){.hash = NULL};
 }

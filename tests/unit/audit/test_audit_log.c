@@ -176,14 +176,14 @@ static void assert_written(size_t first, size_t count, uint64_t sequence)
     }
 }
 
-/* One write takes LOG_FILE_PARTS of them. */
+/* One write takes LOG_FILE_RECORDS of them. */
 static void chains_records_that_are_appended_together(void **state)
 {
     (void) state;
     struct error error;
     struct audit_log *log = log_fixture_open(&fixture);
     const size_t counts[] = {
-        1, 2, LOG_FILE_PARTS - 1, LOG_FILE_PARTS, LOG_FILE_PARTS + 1, LOG_FIXTURE_TOGETHER};
+        1, 2, LOG_FILE_RECORDS - 1, LOG_FILE_RECORDS, LOG_FILE_RECORDS + 1, LOG_FIXTURE_TOGETHER};
     uint64_t sequence = 0;
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         log_fixture_append_together(log, (unsigned) sequence, counts[i], entries);

@@ -18,6 +18,7 @@
 
 #define ANSWER_BYTES 4096
 #define CLIENTS 5
+#define MANY_CLIENTS 17
 #define DEFERRED "POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
 #define BLOCKING "POST /block HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
 #define PLAIN "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
@@ -29,8 +30,9 @@ static struct {
     uint16_t port;
     struct http_worker *worker;
     sem_t permission;
-    atomic_bool is_blocked, blocks_deferred; /* the latter: in `deferred`, too */
-    struct http_connection *asked[CLIENTS];  /* deferred in this round, in their order */
+    atomic_bool is_blocked, blocks_deferred;     /* the latter: in `deferred`, too */
+    atomic_size_t blocks_at;                     /* while so many are deferred, in `finish`; 0: never */
+    struct http_connection *asked[MANY_CLIENTS]; /* deferred in this round, in their order */
     size_t asked_count;
     atomic_int deferrals, rounds, together; /* the last: in the newest round */
     atomic_int misplaced;                   /* not in their order */
@@ -55,6 +57,12 @@ static bool on_body(void *context, struct http_connection *connection, const cha
     return true;
 }
 
+static void wait_for_permission(void)
+{
+    atomic_store(&server.is_blocked, true);
+    sem_wait(&server.permission);
+}
+
 static bool on_finish(void *context, struct http_connection *connection)
 {
     (void) context;
@@ -62,12 +70,12 @@ static bool on_finish(void *context, struct http_connection *connection)
         atomic_fetch_add(&server.deferrals, 1);
         server.asked[server.asked_count++] = connection;
         http_connection_defer(connection);
+        if (server.asked_count == atomic_load(&server.blocks_at))
+            wait_for_permission();
         return true;
     }
-    if (connection->state == &is_blocking) {
-        atomic_store(&server.is_blocked, true);
-        sem_wait(&server.permission);
-    }
+    if (connection->state == &is_blocking)
+        wait_for_permission();
     /* Nobody asks again before `deferred` was called. */
     bool is_early = connection->state == &is_new;
     snprintf(server.text, sizeof server.text, "%d\n", is_early ? -1 : atomic_load(&server.together));
@@ -94,10 +102,8 @@ static void on_deferred(void *context, struct http_connection *first)
     atomic_store(&server.together, count);
     atomic_fetch_add(&server.rounds, 1);
     server.asked_count = 0;
-    if (atomic_load(&server.blocks_deferred)) {
-        atomic_store(&server.is_blocked, true);
-        sem_wait(&server.permission);
-    }
+    if (atomic_load(&server.blocks_deferred))
+        wait_for_permission();
 }
 
 static const struct http_service service = {
@@ -115,7 +121,7 @@ static int start(void **state)
     const struct http_worker_options options = {
         .thread_name = "test",
         .listening_descriptor = server.listening,
-        .limits = {.connections = 2 * CLIENTS,
+        .limits = {.connections = 2 * MANY_CLIENTS,
                    .header_ms = 10000,
                    .request_ms = 10000,
                    .idle_ms = 10000,
@@ -167,14 +173,19 @@ static void reset(int client)
     close(client);
 }
 
-static void connect_clients(int clients[static CLIENTS])
+static void connect_many(size_t count, int *clients)
 {
-    for (int i = 0; i < CLIENTS; i++) {
+    for (size_t i = 0; i < count; i++) {
         clients[i] = plain_client_connect(server.port);
         /* Accepted, and known to the thread. */
         assert_true(plain_client_send(clients[i], PLAIN));
         await_answer(clients[i], 0);
     }
+}
+
+static void connect_clients(int clients[static CLIENTS])
+{
+    connect_many(CLIENTS, clients);
 }
 
 static void asks_again_when_the_round_is_over(void **state)
@@ -207,6 +218,55 @@ static void tells_once_of_what_arrived_together(void **state)
     }
     close(blocking);
     assert_int_equal(atomic_load(&server.rounds), 1);
+}
+
+/* `first` requests are there at once, and another arrives while they are looked at. Returns how many rounds
+ * it took to answer them all. */
+static int send_one_behind(size_t first)
+{
+    int clients[MANY_CLIENTS];
+    connect_many(first + 1, clients);
+    int blocking = block();
+    atomic_store(&server.blocks_at, first);
+    for (size_t i = 0; i < first; i++)
+        assert_true(plain_client_send(clients[i], DEFERRED));
+    sem_post(&server.permission);
+    await_blocked();
+    assert_true(plain_client_send(clients[first], DEFERRED));
+    sem_post(&server.permission);
+    char answer[ANSWER_BYTES];
+    assert_true(plain_client_read_until(clients[first], "\r\n\r\n", answer, sizeof answer));
+    int rounds = atomic_load(&server.rounds);
+    for (size_t i = 0; i <= first; i++)
+        close(clients[i]);
+    close(blocking);
+    return rounds;
+}
+
+/* What comes while several are there is gathered; nobody waits for a second one, or for one more than many.
+ */
+static void gathers_what_arrives_meanwhile(void **state)
+{
+    (void) state;
+    assert_int_equal(send_one_behind(4), 1);
+}
+
+static void does_not_gather_for_few(void **state)
+{
+    (void) state;
+    assert_int_equal(send_one_behind(3), 2);
+}
+
+static void gathers_up_to_its_limit(void **state)
+{
+    (void) state;
+    assert_int_equal(send_one_behind(15), 1);
+}
+
+static void does_not_gather_past_its_limit(void **state)
+{
+    (void) state;
+    assert_int_equal(send_one_behind(16), 2);
 }
 
 /* Clients that reset their connections, and so end their requests at any moment of the round. */
@@ -286,6 +346,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DEFERRAL_TEST(asks_again_when_the_round_is_over),
         DEFERRAL_TEST(tells_once_of_what_arrived_together),
+        DEFERRAL_TEST(gathers_what_arrives_meanwhile),
+        DEFERRAL_TEST(does_not_gather_for_few),
+        DEFERRAL_TEST(gathers_up_to_its_limit),
+        DEFERRAL_TEST(does_not_gather_past_its_limit),
         DEFERRAL_TEST(leaves_out_what_ended_in_the_round),
         DEFERRAL_TEST(survives_requests_that_end_between_the_rounds),
         DEFERRAL_TEST(ends_between_the_rounds),
