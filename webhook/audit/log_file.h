@@ -26,6 +26,7 @@ struct log_file {
     uint64_t size;     /* where the next record goes */
     uint64_t limit;    /* it is going to have so many bytes, at most, as a rule */
     uint64_t reserved; /* up to where room was asked for */
+    uint64_t synced;   /* up to where it is known to be on the disk */
     bool has_excess;   /* bytes may stand behind `size` */
 };
 

@@ -28,6 +28,7 @@ struct audit_log {
     struct audit_head head;
     bool is_head_due; /* head.json does not have the newest record yet */
     struct log_file file;
+    uint64_t files;        /* begun by this process */
     struct audit_key *key; /* NULL: unsigned */
     struct pending_recovery recovery;
     uint64_t unsigned_records; /* since the last checkpoint */

@@ -12,34 +12,62 @@
  * alone. */
 #define LAST_PART 12
 
-/* The log is written, not read: what is on the disk need not stay in the system's cache, which would grow by
- * all of it, at the cost of others and of every next page. After a failure the cache may be all there is. */
-static void forget(int descriptor, uint64_t length, uint64_t failures)
+/* How much is done at once. Not every kernel lets others run in the middle of a system call: those who answer
+ * would wait for all of it. */
+#define PIECE_BYTES (1u << 20)
+
+/* A part of a file: all bytes from `start` to before `end`. */
+struct range {
+    uint64_t start, end;
+};
+
+static uint64_t end_of_piece(const struct range *range, uint64_t at)
 {
-    if (failures == 0 && length > 0) /* 0 would mean all of it */
-        posix_fadvise(descriptor, 0, (off_t) length, POSIX_FADV_DONTNEED);
+    return range->end - at > PIECE_BYTES ? at + PIECE_BYTES : range->end;
+}
+
+/* Begins to write it to the disk; whether that worked says the sync that follows. */
+static void write_back(int descriptor, const struct range *range)
+{
+    for (uint64_t at = range->start; at < range->end; at = end_of_piece(range, at))
+        sync_file_range(descriptor, (off_t) at, (off_t) (end_of_piece(range, at) - at),
+                        SYNC_FILE_RANGE_WRITE);
+}
+
+/* The log is written, not read: what is on the disk need not stay in the system's cache, which would grow by
+ * all of it, at the cost of others and of every next page. */
+static void forget(int descriptor, const struct range *range)
+{
+    for (uint64_t at = range->start; at < range->end; at = end_of_piece(range, at))
+        posix_fadvise(descriptor, (off_t) at, (off_t) (end_of_piece(range, at) - at), POSIX_FADV_DONTNEED);
 }
 
 /* With sync_mutex held: forces the newest file to the disk, whoever else writes meanwhile. */
 static bool sync_newest(struct audit_log *log, struct error *error)
 {
     pthread_mutex_lock(&log->mutex);
-    uint64_t sequence = log->head.position.sequence, size = log->file.size;
+    uint64_t sequence = log->head.position.sequence, files = log->files;
     uint64_t since_ns = clock_now_ns(), failures = log->statistics.sync_failures;
+    const struct range range = {.start = log->file.synced, .end = log->file.size / TAIL_BYTES * TAIL_BYTES};
     /* Its own descriptor: a rotation may close the other. */
     int descriptor = log->file.descriptor < 0 ? -1 : dup(log->file.descriptor);
     int reason = errno;
     pthread_mutex_unlock(&log->mutex);
+    if (descriptor >= 0)
+        write_back(descriptor, &range);
     bool is_synced = descriptor >= 0 && fdatasync(descriptor) == 0;
     if (descriptor >= 0 && !is_synced)
         reason = errno;
-    if (is_synced)
-        forget(descriptor, size / TAIL_BYTES * TAIL_BYTES, failures);
+    /* After a failure the cache may be all there is. */
+    if (is_synced && failures == 0)
+        forget(descriptor, &range);
     pthread_mutex_lock(&log->mutex);
     if (is_synced)
         log->unsynced_ns = log->head.position.sequence == sequence ? 0 : since_ns;
     else
         log->statistics.sync_failures++;
+    if (is_synced && log->files == files && range.end > range.start)
+        log->file.synced = range.end;
     pthread_mutex_unlock(&log->mutex);
     closep(&descriptor);
     if (!is_synced)

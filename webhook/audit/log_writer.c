@@ -20,6 +20,7 @@ static bool begin_file(struct audit_log *log, int64_t now, struct error *error)
         return false;
     log_file_close(&log->file);
     log->file = fresh;
+    log->files++;
     log->head.file_opened = now;
     return true;
 }

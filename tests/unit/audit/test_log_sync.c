@@ -3,9 +3,11 @@
 #include "webhook/audit/log_state.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,10 +32,27 @@ int fdatasync(int fildes)
     return (int) syscall(SYS_fdatasync, fildes);
 }
 
+/* What was written back: in pieces of at most `longest` bytes, each behind the one before it. */
+static struct {
+    off64_t start, end, longest;
+    unsigned pieces;
+} written_back;
+int sync_file_range(int fd, off64_t offset, off64_t count, unsigned flags)
+{
+    if (written_back.pieces++ == 0)
+        written_back.start = offset;
+    else
+        assert_int_equal(offset, written_back.end);
+    written_back.end = offset + count;
+    written_back.longest = count > written_back.longest ? count : written_back.longest;
+    return (int) syscall(SYS_sync_file_range, fd, offset, count, flags);
+}
+
 static int set_up(void **state)
 {
     (void) state;
     log_fixture_make(&fixture);
+    memset(&written_back, 0, sizeof written_back);
     syncs = 0;
     refuses = false;
     return 0;
@@ -117,6 +136,53 @@ static void wishes_for_an_early_sync_of_a_nearly_full_file(void **state)
         assert_int_equal(log->must_sync, cases[i].must_sync);
     }
     log->file.size = 0;
+    close_log(log);
+}
+
+/* Syncs, and returns the end of what was written back. */
+static uint64_t sync_all(struct audit_log *log)
+{
+    struct error error;
+    memset(&written_back, 0, sizeof written_back);
+    assert_true(log_sync_run(log, log->head.position.sequence, &error));
+    return (uint64_t) written_back.end;
+}
+
+static void append_bytes(struct audit_log *log, uint64_t bytes)
+{
+    for (uint64_t end = log->file.size + bytes; log->file.size < end;)
+        log_fixture_append_together(log, 1, LOG_FIXTURE_TOGETHER, entries);
+}
+
+static void writes_back_in_pieces_what_is_new(void **state)
+{
+    (void) state;
+    struct audit_log *log = log_fixture_open(&fixture);
+    append_bytes(log, 5u << 19);
+    uint64_t end = sync_all(log);
+    assert_int_equal(written_back.start, 0);
+    assert_in_range(end, log->file.size - (64u << 10), log->file.size);
+    assert_int_equal(written_back.pieces, 3);
+    assert_int_equal(written_back.longest, 1 << 20);
+    append_bytes(log, 1u << 17);
+    sync_all(log);
+    assert_int_equal(written_back.start, end);
+    assert_int_equal(written_back.pieces, 1);
+    close_log(log);
+}
+
+/* After a failure it is not known what the disk has: all of it is written back again. */
+static void writes_back_all_again_after_a_failure(void **state)
+{
+    (void) state;
+    struct error error;
+    struct audit_log *log = log_fixture_open(&fixture);
+    append_bytes(log, 1u << 20);
+    refuses = true;
+    assert_false(log_sync_run(log, log->head.position.sequence, &error));
+    refuses = false;
+    sync_all(log);
+    assert_int_equal(written_back.start, 0);
     close_log(log);
 }
 
@@ -232,6 +298,8 @@ int main(void)
         SYNC_TEST(loses_what_needs_another_file_while_the_disk_refuses),
         SYNC_TEST(wishes_for_an_early_sync_of_a_nearly_full_file),
         SYNC_TEST(syncs_early_by_the_keeper),
+        SYNC_TEST(writes_back_in_pieces_what_is_new),
+        SYNC_TEST(writes_back_all_again_after_a_failure),
         SYNC_TEST(syncs_once_for_records_that_are_appended_together),
         SYNC_TEST(syncs_each_file_of_records_that_are_appended_together),
         SYNC_TEST(tells_of_records_that_the_disk_refuses),
