@@ -11,6 +11,11 @@ def number(text):
     return _OPEN + text + _CLOSE
 
 
+def is_number(value):
+    """Whether this string stands for a number."""
+    return value.startswith(_OPEN)
+
+
 def loads(text):
     return json.loads(text, parse_int=number, parse_float=number)
 

@@ -90,7 +90,7 @@ def review_of(pod, operation="CREATE"):
 
     def text(key, fallback):
         value = metadata.get(key, fallback)
-        return value if isinstance(value, str) else fallback
+        return value if isinstance(value, str) and not exact_json.is_number(value) else fallback
     return {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
