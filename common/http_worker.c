@@ -13,8 +13,8 @@
 /* How long a worker sleeps that only waits for clients in their handshakes; what they send wakes it. */
 #define STALL_MS 20
 
-/* While so many requests are deferred, what arrived meanwhile is looked at, too, before they are answered:
- * two are a sign that more are on their way, and with many there is little left to be won for the wait. */
+/* While so many requests are deferred, what arrived meanwhile is looked at, too, before they are answered.
+ * Of fewer, the client would rather have the answers at once; with many, little is left to be won. */
 #define GATHER_LEAST 4
 #define GATHER_ENOUGH 16
 /* Looks at what arrived in one round, at most. */

@@ -21,8 +21,8 @@ struct admission_evidence {
     struct buffer object;                        /* JSON text, when the recorder keeps objects */
 };
 
-/* One decision, or one error of a request that has a uid. Everything but the patch is valid during the call
- * alone. */
+/* One decision, or one error of a request that has a uid. Everything is valid during the call alone, but for
+ * the patch, which is until the record is written. */
 struct admission_event {
     enum admission_endpoint endpoint;
     const struct review_request *request; /* its object may have been edited */
@@ -31,8 +31,7 @@ struct admission_event {
     const cJSON *namespace_annotations; /* what the decision was given of the namespace, or NULL */
     const struct admission_outcome *outcome;
     const struct denial_list *denials; /* empty unless denied */
-    const char
-        *patch; /* base64 as in the response, not terminated, until the record is written; NULL: none */
+    const char *patch;                 /* base64 as in the response, not terminated; NULL: none */
     size_t patch_length;
     const struct error *failure; /* an error instead of a decision; else NULL */
 };

@@ -54,7 +54,6 @@ struct audit_entry {
     struct error *error;            /* why it was not written; the caller's, set unless `is_written` */
     bool is_written;                /* with AUDIT_SYNC_ALWAYS: on the disk */
     struct audit_position position; /* where it stands; sequence 0: nowhere */
-    size_t line_bytes;              /* of the line, when it stands */
 };
 
 /* Opens the log, waits for another writer to end, and looks where the chain goes on. A torn last record, or

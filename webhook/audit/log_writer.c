@@ -85,7 +85,7 @@ static bool give_places(const struct audit_log *log, struct audit_entry *first, 
                                  entry->position.hash))
             return false;
         previous = &entry->position;
-        entry->line_bytes = record_draft_locate(&entry->draft, parts + i * RECORD_PARTS);
+        record_draft_locate(&entry->draft, parts + i * RECORD_PARTS);
     }
     return true;
 }
@@ -96,7 +96,6 @@ static void follow(struct audit_log *log, const struct audit_entry *entry)
     log->head.position = entry->position;
     log->is_head_due = true;
     log->statistics.records++;
-    log->statistics.bytes += entry->line_bytes;
     log->unsigned_records++;
     if (!log->unsynced_ns)
         log->unsynced_ns = clock_now_ns();
@@ -110,8 +109,10 @@ size_t log_writer_append(struct audit_log *log, struct audit_entry *first, size_
     clock_gettime(CLOCK_REALTIME, &now);
     if (provide_file(log, length_of(first), now.tv_sec, error)) {
         count = count_together(log, first, limit);
+        uint64_t size_before = log->file.size;
         if (give_places(log, first, count, &now, error, parts))
             written = log_file_append(&log->file, parts, count, error);
+        log->statistics.bytes += log->file.size - size_before;
     }
     struct audit_entry *entry = first;
     for (size_t i = 0; i < count; i++, entry = entry->next) {

@@ -88,14 +88,13 @@ size_t record_draft_most_bytes(const struct record_draft *draft)
     return draft->text.length + draft->patch_length + RECORD_END_BYTES;
 }
 
-size_t record_draft_locate(const struct record_draft *draft, struct iovec parts[static RECORD_PARTS])
+void record_draft_locate(const struct record_draft *draft, struct iovec parts[static RECORD_PARTS])
 {
     static char end[] = PATCH_LINE_END;
     parts[0] = (struct iovec){.iov_base = draft->text.data, .iov_len = draft->text.length};
     /* Written from, not to. */
     parts[1] = (struct iovec){.iov_base = (char *) (uintptr_t) draft->patch, .iov_len = draft->patch_length};
     parts[2] = (struct iovec){.iov_base = end, .iov_len = draft->patch ? strlen(end) : 0};
-    return parts[0].iov_len + parts[1].iov_len + parts[2].iov_len;
 }
 
 void record_draft_done(struct record_draft *draft)

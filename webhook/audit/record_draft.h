@@ -71,8 +71,8 @@ size_t record_draft_most_bytes(const struct record_draft *draft);
 /* The parts of a line, which stands in more than one place. */
 #define RECORD_PARTS 3
 
-/* Where the finished line stands, newline included; what is not needed is empty. Returns its bytes. */
-size_t record_draft_locate(const struct record_draft *draft, struct iovec parts[static RECORD_PARTS]);
+/* Where the finished line stands, newline included; what is not needed is empty. */
+void record_draft_locate(const struct record_draft *draft, struct iovec parts[static RECORD_PARTS]);
 
 /* Accepts a zeroed struct. */
 void record_draft_done(struct record_draft *draft);
