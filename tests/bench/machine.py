@@ -63,7 +63,7 @@ class Processors:
 
 
 class Busyness:
-    """How much of the machine was used, by anybody, between two moments: seconds of all processors."""
+    """What became of the processors' time from its making on, in seconds of all processors."""
 
     def __init__(self):
         self._start = self._read()
@@ -72,7 +72,9 @@ class Busyness:
     def _read():
         fields = [int(field) for field in _read("/proc/stat").splitlines()[0].split()[1:]]
         user, nice, system, _, _, interrupt, soft_interrupt, steal = fields[:8]
-        return (user + nice + system + interrupt + soft_interrupt + steal) / os.sysconf("SC_CLK_TCK")
+        ticks = os.sysconf("SC_CLK_TCK")
+        return (user + nice + system + interrupt + soft_interrupt) / ticks, steal / ticks
 
     def seconds(self):
-        return self._read() - self._start
+        """What was used here, by anybody, and what the host took for its other guests."""
+        return tuple(now - then for now, then in zip(self._read(), self._start))

@@ -9,13 +9,18 @@ import time
 from machine import Busyness
 
 CONNECTIONS = (1, 4, 16)
+# A load from which the host took more than this, in processors, tells of the host: one request in a hundred, which is
+# what p99 is made of, has waited for it.
+STOLEN_SHARE = 0.02
+PAUSE_S = 1
 
 
 class Effort:
     """How long everything is done."""
 
-    def __init__(self, rounds, seconds, warm_up_seconds, starts, iterations):
+    def __init__(self, rounds, attempts, seconds, warm_up_seconds, starts, iterations):
         self.rounds = rounds
+        self.attempts = attempts  # at a load from which the host takes time
         self.seconds = seconds
         self.warm_up_seconds = warm_up_seconds
         self.starts = starts
@@ -30,8 +35,10 @@ def _run(command, processors, name):
     return result.stdout
 
 
-def load(program, server, connections, work, effort, processors):
-    """One load on one server. `others_share` is what everybody else used meanwhile, in processors."""
+def _attempt(program, server, connections, work, effort, processors):
+    """One load on one server. Meanwhile everybody else used `others_share`, and the host took `stolen_share`, in
+    processors.
+    """
     busyness, start = Busyness(), time.monotonic()
     output = _run([program, "--ca", work / "tls.crt", "--body", work / "review.json", "--port", server.port,
                    "--connections", connections, "--warm-up-ms", round(effort.warm_up_seconds * 1000),
@@ -39,9 +46,22 @@ def load(program, server, connections, work, effort, processors):
                   processors, f"load on {server.name}")
     figures = json.loads(output)
     elapsed = time.monotonic() - start
+    used, stolen = busyness.seconds()
     server_share = figures["server_cpu_us_per_request"] * figures["requests_per_second"] / 1e6
-    figures["others_share"] = max(0, round(busyness.seconds() / elapsed - server_share - figures["client_cpu_share"], 3))
+    figures["others_share"] = max(0, round(used / elapsed - server_share - figures["client_cpu_share"], 3))
+    figures["stolen_share"] = round(stolen / elapsed, 3)
     return figures
+
+
+def load(program, server, connections, work, effort, processors):
+    """A load that the host left alone, or the one from which it took the least. What it took decides, never what was
+    measured. `attempts` says how many there were.
+    """
+    attempts = [_attempt(program, server, connections, work, effort, processors)]
+    while attempts[-1]["stolen_share"] > STOLEN_SHARE and len(attempts) < effort.attempts:
+        time.sleep(PAUSE_S)
+        attempts.append(_attempt(program, server, connections, work, effort, processors))
+    return min(attempts, key=lambda figures: figures["stolen_share"]) | {"attempts": len(attempts)}
 
 
 def loads(program, servers, work, effort, processors, show):

@@ -79,7 +79,16 @@ def disturbances(results):
     """What makes the figures doubtful, as sentences."""
     every = [figure for server in results["loads"].values() for rounds in server.values() for figure in rounds]
     others = median(every, "others_share")
+    repeated = sum(figure["attempts"] > 1 for figure in every)
+    stolen = sum(figure["stolen_share"] > measurement.STOLEN_SHARE for figure in every)
+    limit = f"{measurement.STOLEN_SHARE:.0%}".replace("%", " %")
     sentences = []
+    if repeated:
+        sentences.append(f"Of {len(every)} loads {repeated} were put on again, since the host took more than {limit} of a "
+                         "processor for its other guests.")
+    if stolen:
+        sentences.append(f"In {stolen} of {len(every)} loads the host took more than {limit} of a processor: their "
+                         "latencies are the host's, too.")
     if others > DISTURBED_SHARE:
         sentences.append(f"Other processes used {others:.2f} processors meanwhile (median): the figures are lower than "
                          "those of a quiet machine, and vary more.")

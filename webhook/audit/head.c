@@ -13,36 +13,30 @@ bool audit_is_hex(const char *text, size_t digits)
     return strlen(text) == digits && strspn(text, "0123456789abcdef") == digits;
 }
 
-static void append_member(struct buffer *text, const char *key, const char *value)
-{
-    buffer_append_format(text, "%s\"%s\":", text->data[text->length - 1] == '{' ? "" : ",", key);
-    json_append_string(text, value);
-}
-
 static void append_number(struct buffer *text, const char *key, uint64_t value)
 {
-    buffer_append_format(text, "%s\"%s\":%llu", text->data[text->length - 1] == '{' ? "" : ",", key,
-                         (unsigned long long) value);
+    json_append_name(text, key);
+    buffer_append_integer(text, (int64_t) value);
 }
 
 static void append_checkpoint(const struct audit_signed_state *checkpoint, struct buffer *text)
 {
-    buffer_append_string(text, ",\"checkpoint\":{");
-    append_number(text, "sequence", checkpoint->sequence);
-    append_member(text, "previous", checkpoint->previous);
-    append_member(text, "keyId", checkpoint->key_id);
-    append_member(text, "publicKey", checkpoint->public_key);
-    append_member(text, "signature", checkpoint->signature);
+    buffer_append_string(text, ",\"checkpoint\":{\"sequence\":");
+    buffer_append_integer(text, (int64_t) checkpoint->sequence);
+    json_append_member(text, "previous", checkpoint->previous);
+    json_append_member(text, "keyId", checkpoint->key_id);
+    json_append_member(text, "publicKey", checkpoint->public_key);
+    json_append_member(text, "signature", checkpoint->signature);
     buffer_append_character(text, '}');
 }
 
 static void append_gap(const struct audit_gap *gap, struct buffer *text)
 {
-    buffer_append_string(text, ",\"gap\":{");
-    append_number(text, "dropped", gap->dropped);
-    append_member(text, "since", gap->since);
-    append_member(text, "until", gap->until);
-    append_member(text, "reason", gap->reason);
+    buffer_append_string(text, ",\"gap\":{\"dropped\":");
+    buffer_append_integer(text, (int64_t) gap->dropped);
+    json_append_member(text, "since", gap->since);
+    json_append_member(text, "until", gap->until);
+    json_append_member(text, "reason", gap->reason);
     buffer_append_character(text, '}');
 }
 
@@ -53,12 +47,12 @@ bool audit_head_print(const struct audit_head *head, struct error *error,
     if (!buffer_reserve(&text, AUDIT_HEAD_BYTES - 1))
         return buffer_check(&text, error);
     buffer_append_string(&text, "{\"version\":1");
-    append_member(&text, "chain", head->chain);
+    json_append_member(&text, "chain", head->chain);
     append_number(&text, "sequence", head->position.sequence);
-    append_member(&text, "hash", head->position.hash);
+    json_append_member(&text, "hash", head->position.hash);
     append_number(&text, "fileOpened", (uint64_t) head->file_opened);
     if (*head->key_id)
-        append_member(&text, "keyId", head->key_id);
+        json_append_member(&text, "keyId", head->key_id);
     if (head->checkpoint.sequence)
         append_checkpoint(&head->checkpoint, &text);
     if (head->gap.dropped)
