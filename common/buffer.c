@@ -8,8 +8,16 @@
 
 void buffer_done(struct buffer *buffer)
 {
-    free(buffer->data);
+    if (buffer->data != buffer->room)
+        free(buffer->data);
     *buffer = BUFFER_INIT(buffer->maximum);
+}
+
+void buffer_lend(struct buffer *buffer, char *room, size_t bytes)
+{
+    buffer->data = buffer->room = room;
+    buffer->reserved = bytes <= buffer->maximum ? bytes : buffer->maximum + 1;
+    buffer->data[0] = '\0';
 }
 
 void buffer_clear(struct buffer *buffer)
@@ -18,6 +26,17 @@ void buffer_clear(struct buffer *buffer)
     buffer->failure = ERROR_NONE;
     if (buffer->data)
         buffer->data[0] = '\0';
+}
+
+/* Memory of the buffer's own of `bytes` bytes, with the content. */
+static char *allocate(const struct buffer *buffer, size_t bytes)
+{
+    if (buffer->data != buffer->room)
+        return realloc(buffer->data, bytes);
+    char *data = malloc(bytes);
+    if (data && buffer->length)
+        memcpy(data, buffer->data, buffer->length);
+    return data;
 }
 
 bool buffer_grow(struct buffer *buffer, size_t length)
@@ -34,7 +53,7 @@ bool buffer_grow(struct buffer *buffer, size_t length)
         reserved *= 2;
     if (reserved < needed || reserved > buffer->maximum)
         reserved = buffer->maximum + 1;
-    char *data = realloc(buffer->data, reserved);
+    char *data = allocate(buffer, reserved);
     if (!data) {
         buffer->failure = ERROR_NO_MEMORY;
         return false;
@@ -122,6 +141,15 @@ bool buffer_take(struct buffer *buffer, struct error *error, char **string)
 {
     if (!buffer_reserve(buffer, 0) || !buffer_check(buffer, error))
         return buffer_check(buffer, error);
+    if (buffer->data == buffer->room) {
+        char *copy = allocate(buffer, buffer->length + 1);
+        if (!copy)
+            return error_set_no_memory(error);
+        copy[buffer->length] = '\0';
+        *string = copy;
+        buffer_clear(buffer);
+        return true;
+    }
     *string = buffer->data;
     buffer->data = NULL;
     buffer->length = buffer->reserved = 0;

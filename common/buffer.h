@@ -10,10 +10,11 @@
 #include <stdint.h>
 
 struct buffer {
-    char *data;      /* NULL until the first byte; owned */
+    char *data;      /* NULL until the first byte; owned, unless it is `room` */
     size_t length;   /* bytes used, without the terminating NUL */
-    size_t reserved; /* bytes allocated */
+    size_t reserved; /* bytes there are at `data` */
     size_t maximum;  /* largest length ever allowed */
+    char *room;      /* see buffer_lend; NULL: none */
     enum error_code failure;
 };
 
@@ -22,6 +23,10 @@ struct buffer {
 
 /* Releases the memory; the buffer is empty and usable again. Accepts a zeroed struct. */
 void buffer_done(struct buffer *buffer);
+
+/* Lends an unused buffer `bytes` bytes of the caller's, at least one, which must outlive it: content that
+ * fits needs no memory of its own. Not for buffers whose struct is copied to where it outlives the room. */
+void buffer_lend(struct buffer *buffer, char *room, size_t bytes);
 
 /* Forgets the content and the failure, keeps the memory. */
 void buffer_clear(struct buffer *buffer);

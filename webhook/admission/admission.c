@@ -16,10 +16,13 @@
 
 /* A patch is a few KB; its values repeat the pod's environment and command at most. */
 #define PATCH_BYTES (8u * 1024 * 1024)
-#define FIRST_PATCH_BYTES (8u * 1024)
+/* Enough for an ordinary one. */
+#define PATCH_ROOM_BYTES (8u * 1024)
 
 /* The object as it came, kept for a record. */
 #define EVIDENCE_BYTES ADMISSION_BODY_BYTES
+/* Enough for that of an ordinary pod. */
+#define EVIDENCE_ROOM_BYTES (8u * 1024)
 
 /* One request on its way. */
 struct review {
@@ -225,9 +228,10 @@ static bool respond(struct review *review, struct error *error, struct buffer *r
         .warning = result->warning,
     };
     struct buffer patch = BUFFER_INIT(PATCH_BYTES);
+    char room[PATCH_ROOM_BYTES];
     bool is_written = true;
     if (result->decision == INJECTION_INJECTED) {
-        buffer_reserve(&patch, FIRST_PATCH_BYTES);
+        buffer_lend(&patch, room, sizeof room);
         is_written = injection_append_patch(result, &patch, error) &&
                      digest_sha256_hex(patch.data, patch.length, error, outcome->patch_sha256);
         answer.patch = buffer_string(&patch);
@@ -266,7 +270,9 @@ bool admission_decide(const struct admission_context *context, enum admission_en
         .evidence = {.object = BUFFER_INIT(EVIDENCE_BYTES)},
         .outcome = outcome,
     };
+    char room[EVIDENCE_ROOM_BYTES];
     struct json_arena arena;
+    buffer_lend(&review.evidence.object, room, sizeof room);
     json_arena_enter(&arena);
     bool is_decided = answer_review(&review, body, length, error, response);
     json_arena_leave(&arena);

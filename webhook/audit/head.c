@@ -43,9 +43,8 @@ static void append_gap(const struct audit_gap *gap, struct buffer *text)
 bool audit_head_print(const struct audit_head *head, struct error *error,
                       char result[static AUDIT_HEAD_BYTES])
 {
-    _cleanup_(buffer_done) struct buffer text = BUFFER_INIT(AUDIT_HEAD_BYTES);
-    if (!buffer_reserve(&text, AUDIT_HEAD_BYTES - 1))
-        return buffer_check(&text, error);
+    struct buffer text = BUFFER_INIT(AUDIT_HEAD_BYTES - 1);
+    buffer_lend(&text, result, AUDIT_HEAD_BYTES);
     buffer_append_string(&text, "{\"version\":1");
     json_append_member(&text, "chain", head->chain);
     append_number(&text, "sequence", head->position.sequence);
@@ -58,10 +57,9 @@ bool audit_head_print(const struct audit_head *head, struct error *error,
     if (head->gap.dropped)
         append_gap(&head->gap, &text);
     buffer_append_character(&text, '}');
-    if (!buffer_check(&text, error) || text.length >= AUDIT_HEAD_BYTES)
+    if (!buffer_check(&text, error))
         return error_set(error, ERROR_INTERNAL, "the log's head is too long");
-    memset(result, ' ', AUDIT_HEAD_BYTES);
-    memcpy(result, text.data, text.length);
+    memset(result + text.length, ' ', AUDIT_HEAD_BYTES - text.length);
     result[AUDIT_HEAD_BYTES - 1] = '\n';
     return true;
 }

@@ -16,15 +16,11 @@ static bool keep_redacted(const cJSON *object, struct error *error, struct buffe
     return redaction_apply(copy, error) && json_append_canonical(copy, error, text);
 }
 
-/* Enough for an ordinary pod without growing. */
-#define FIRST_OBJECT_BYTES (8u * 1024)
-
 static bool examine(void *context, const cJSON *object, struct error *error,
                     struct admission_evidence *evidence)
 {
     const struct audit_recorder *recorder = context;
     struct buffer *text = &evidence->object;
-    buffer_reserve(text, FIRST_OBJECT_BYTES);
     if (!json_append_canonical(object, error, text) ||
         !digest_sha256_hex(text->data, text->length, error, evidence->object_sha256))
         return false;

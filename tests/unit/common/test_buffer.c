@@ -52,6 +52,68 @@ static void grows_to_any_maximum_and_not_beyond(void **state)
     }
 }
 
+static void keeps_what_fits_in_the_room_it_was_lent(void **state)
+{
+    (void) state;
+    char room[8];
+    struct buffer buffer = BUFFER_INIT(64);
+    buffer_lend(&buffer, room, sizeof room);
+    assert_string_equal(buffer_string(&buffer), "");
+    assert_true(buffer_append_string(&buffer, "1234567"));
+    assert_ptr_equal(buffer_string(&buffer), room);
+    assert_int_equal(buffer.length, 7);
+    buffer_clear(&buffer);
+    assert_ptr_equal(buffer_string(&buffer), room);
+    buffer_done(&buffer);
+    assert_string_equal(buffer_string(&buffer), "");
+}
+
+static void moves_out_of_its_room_with_the_content(void **state)
+{
+    (void) state;
+    char room[8];
+    struct buffer buffer = BUFFER_INIT(64);
+    buffer_lend(&buffer, room, sizeof room);
+    assert_true(buffer_append_string(&buffer, "1234567"));
+    assert_true(buffer_append_character(&buffer, '8'));
+    assert_ptr_not_equal(buffer_string(&buffer), room);
+    assert_string_equal(buffer_string(&buffer), "12345678");
+    assert_string_equal(room, "1234567");
+    assert_false(buffer_append_format(&buffer, "%060d", 0));
+    assert_int_equal(buffer.failure, ERROR_TOO_LARGE);
+    buffer_done(&buffer);
+}
+
+static void uses_no_more_of_its_room_than_the_maximum(void **state)
+{
+    (void) state;
+    char room[64];
+    struct buffer buffer = BUFFER_INIT(4);
+    buffer_lend(&buffer, room, sizeof room);
+    assert_true(buffer_append_string(&buffer, "1234"));
+    assert_false(buffer_append_character(&buffer, '5'));
+    assert_int_equal(buffer.failure, ERROR_TOO_LARGE);
+    assert_string_equal(room, "1234");
+    buffer_done(&buffer);
+}
+
+static void hands_over_a_copy_of_what_is_in_its_room(void **state)
+{
+    (void) state;
+    char room[8];
+    struct error error;
+    _cleanup_(freep) char *text = NULL;
+    struct buffer buffer = BUFFER_INIT(64);
+    buffer_lend(&buffer, room, sizeof room);
+    assert_true(buffer_append(&buffer, "a\0b", 3));
+    assert_true(buffer_take(&buffer, &error, &text));
+    assert_ptr_not_equal(text, room);
+    assert_memory_equal(text, "a\0b", sizeof "a\0b");
+    assert_int_equal(buffer.length, 0);
+    assert_string_equal(buffer_string(&buffer), "");
+    buffer_done(&buffer);
+}
+
 static void reserves_up_to_the_maximum_and_not_one_more(void **state)
 {
     (void) state;
@@ -112,6 +174,10 @@ int main(void)
         cmocka_unit_test(appends_in_order_and_stays_terminated),
         cmocka_unit_test(takes_exactly_the_maximum_and_not_one_more),
         cmocka_unit_test(grows_to_any_maximum_and_not_beyond),
+        cmocka_unit_test(keeps_what_fits_in_the_room_it_was_lent),
+        cmocka_unit_test(moves_out_of_its_room_with_the_content),
+        cmocka_unit_test(uses_no_more_of_its_room_than_the_maximum),
+        cmocka_unit_test(hands_over_a_copy_of_what_is_in_its_room),
         cmocka_unit_test(reserves_up_to_the_maximum_and_not_one_more),
         cmocka_unit_test(appends_integers_in_decimal),
         cmocka_unit_test(remembers_the_first_failure_until_cleared),
