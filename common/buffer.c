@@ -139,17 +139,11 @@ const char *buffer_string(const struct buffer *buffer)
 
 bool buffer_take(struct buffer *buffer, struct error *error, char **string)
 {
-    if (!buffer_reserve(buffer, 0) || !buffer_check(buffer, error))
-        return buffer_check(buffer, error);
-    if (buffer->data == buffer->room) {
-        char *copy = allocate(buffer, buffer->length + 1);
-        if (!copy)
-            return error_set_no_memory(error);
-        copy[buffer->length] = '\0';
-        *string = copy;
-        buffer_clear(buffer);
-        return true;
-    }
+    /* An empty buffer has no memory yet, and what was lent stays with its owner. */
+    if (buffer->data == buffer->room)
+        (void) buffer_grow(buffer, 0);
+    if (!buffer_check(buffer, error))
+        return false;
     *string = buffer->data;
     buffer->data = NULL;
     buffer->length = buffer->reserved = 0;
